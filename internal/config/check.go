@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+)
+
+// A pending row is something that Falco has and this version of gyr does not. A row whose lack
+// could cost somebody an alert refuses the configuration; one that is harmless warns.
+type pending struct {
+	key     string // the key that is pointed at
+	refuse  bool
+	wanted  func(c *Config, v *Value) bool // whether the configuration asks for it; v is key's value
+	message string
+}
+
+// pendings are the rows; each goes with the change that brings the feature.
+var pendings = []pending{
+	{"engine.kind", false, func(c *Config, _ *Value) bool {
+		return c.Engine.Kind == EngineKMod || c.Engine.Kind == EngineEBPF
+	}, "the kernel is watched by modern_ebpf instead of this driver"},
+	{"engine.kind", true, func(c *Config, _ *Value) bool {
+		return c.Engine.Kind == EngineReplay || c.Engine.Kind == EngineNoDriver
+	}, "not supported yet (only modern_ebpf is)"},
+	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
+		"not supported (Falco removed it in 0.44)"},
+	{"http_output.enabled", true, func(c *Config, _ *Value) bool { return c.HTTPOutput.Enabled }, "not supported yet, alerts would be lost"},
+	{"program_output.enabled", true, func(c *Config, _ *Value) bool { return c.ProgramOutput.Enabled }, "not supported yet, alerts would be lost"},
+	{"capture.enabled", true, func(c *Config, _ *Value) bool { return c.Capture.Enabled }, "not supported yet, captures would be lost"},
+	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
+	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
+	{"watch_config_files", false, func(c *Config, _ *Value) bool { return c.WatchConfigFiles }, "not implemented yet, ignored: changed files need a restart"},
+	{"syscall_event_timeouts", false, func(*Config, *Value) bool { return true }, "not implemented yet, ignored: long times without an event are not reported"},
+}
+
+// A removal is a key that older versions of Falco had.
+type removal struct {
+	key    string
+	since  string
+	refuse bool // refuse where it is switched on
+	hint   string
+}
+
+// removals are the keys that files written for older versions may still have.
+var removals = []removal{
+	{"grpc", "0.44", false, ""},
+	{"grpc_output", "0.44", true, "use another output"},
+	{"engine.gvisor", "0.44", false, ""},
+	{"outputs", "0.37", false, ""},
+	{"syscall_buf_size_preset", "0.38", false, "use engine.modern_ebpf.buf_size_preset"},
+	{"syscall_drop_failed_exit", "0.38", false, "use engine.modern_ebpf.drop_failed_exit"},
+	{"modern_bpf", "0.38", false, "use engine.modern_ebpf"},
+	{"metadata_download", "0.37", false, ""},
+	{"output_suggested_output", "0.40", false, "use append_output"},
+}
+
+// removed returns the row of a key, nil if it has none.
+func removed(key string) *removal {
+	for i := range removals {
+		if removals[i].key == key {
+			return &removals[i]
+		}
+	}
+	return nil
+}
+
+// checkRemoved reports a key that Falco has removed.
+func (d *Document) checkRemoved(r *removal, k Key) {
+	on, _ := k.Value.Lookup("enabled").Bool()
+	severity := diag.Warning
+	if r.refuse && on {
+		severity = diag.Error
+	}
+	d.report(k.Pos, CodeUnsupported, severity, fmt.Sprintf("%s: removed in Falco %s, ignored", r.key, r.since), r.hint)
+}
+
+// check looks at what single values cannot show.
+func (d *Document) check(c *Config) {
+	for i := range pendings {
+		d.checkPending(c, &pendings[i])
+	}
+	d.checkPlugins(c)
+	d.checkSelections(c)
+	if a := c.SyscallEventDrops.Actions; len(a) > 1 && slices.Contains(a, DropIgnore) {
+		d.report(d.at("syscall_event_drops.actions"), CodeValue, diag.Error, "syscall_event_drops.actions: ignore must stand alone", "")
+	}
+	if c.FileOutput.Enabled && c.FileOutput.Filename == "" {
+		d.report(d.at("file_output"), CodeValue, diag.Error, "file_output is enabled without a filename", "")
+	}
+	if c.Webserver.ListenPort < 1 || c.Webserver.ListenPort > 65535 {
+		d.report(d.at("webserver.listen_port"), CodeValue, diag.Error, fmt.Sprintf("webserver.listen_port: %d is not a port (1 to 65535)", c.Webserver.ListenPort), "")
+	}
+	if m := c.Capture.Mode; m != "rules" && m != "all_rules" {
+		d.report(d.at("capture.mode"), CodeValue, diag.Error, fmt.Sprintf("capture.mode: %q is not one of rules, all_rules", m), "")
+	}
+	if d.Root.Lookup("rules_file") != nil {
+		if d.Root.Lookup("rules_files") == nil {
+			c.RulesFiles = c.RulesFile
+		}
+		d.report(d.at("rules_file"), CodeKey, diag.Warning, "rules_file is deprecated", "use rules_files")
+	}
+}
+
+// checkPending reports a row that the configuration asks for.
+func (d *Document) checkPending(c *Config, p *pending) {
+	v, _ := d.Root.Get(p.key)
+	if v == nil || !p.wanted(c, v) {
+		return
+	}
+	severity := diag.Warning
+	if p.refuse {
+		severity = diag.Error
+	}
+	text := ""
+	if v.Kind == Scalar {
+		text = " " + v.Text
+	}
+	d.report(v.Pos, CodeUnsupported, severity, p.key+":"+text+": "+p.message, "")
+}
+
+// builtin are the plugins whose fields gyr has by itself.
+var builtin = []string{"container", "k8smeta"}
+
+// checkPlugins refuses plugins that would be loaded and that gyr cannot replace.
+func (d *Document) checkPlugins(c *Config) {
+	for i := range c.Plugins {
+		p := &c.Plugins[i]
+		if p.LibraryPath != "" && !filepath.IsAbs(p.LibraryPath) && !filepath.IsLocal(p.LibraryPath) {
+			d.report(d.at(fmt.Sprintf("plugins[%d].library_path", i)), CodeValue, diag.Error,
+				fmt.Sprintf("plugins[%d].library_path: %q leads out of the directory of plugins", i, p.LibraryPath), "")
+		}
+	}
+	names, from := c.LoadPlugins, "load_plugins[%d]"
+	if d.Root.Lookup("load_plugins") == nil {
+		from = "plugins[%d].name"
+		for i := range c.Plugins {
+			names = append(names, c.Plugins[i].Name)
+		}
+	}
+	for i, name := range names {
+		if !slices.Contains(builtin, name) {
+			d.report(d.at(fmt.Sprintf(from, i)), CodeUnsupported, diag.Error,
+				fmt.Sprintf("plugin %q: plugins are not supported yet, its rules would never match", name), "remove it, or set load_plugins without it")
+		}
+	}
+}
+
+// checkSelections wants one verb and something to match in every entry of rules.
+func (d *Document) checkSelections(c *Config) {
+	for i := range c.Rules {
+		s := &c.Rules[i]
+		m := s.Enable
+		if m == nil {
+			m = s.Disable
+		}
+		if (s.Enable == nil) == (s.Disable == nil) || m.Rule == "" && m.Tag == "" {
+			d.report(d.at(fmt.Sprintf("rules[%d]", i)), CodeValue, diag.Error,
+				fmt.Sprintf("rules[%d] must have either enable or disable, with a rule or a tag", i), "")
+		}
+	}
+}
+
+// at is the position of a key's value.
+func (d *Document) at(path string) Pos {
+	if v, _ := d.Root.Get(path); v != nil {
+		return v.Pos
+	}
+	return Pos{}
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+)
+
+// load loads a text with overrides and returns the problems as lines.
+func load(t *testing.T, content string, overrides ...string) (*Config, string) {
+	t.Helper()
+	c, problems := Load(Options{Path: "falco.yaml", Content: []byte(content), Overrides: overrides, Env: func(string) string { return "" }})
+	var lines []string
+	for _, p := range problems {
+		lines = append(lines, p.String()+hint(p))
+	}
+	return c, strings.Join(lines, "\n")
+}
+
+func hint(p diag.Problem) string {
+	if p.Hint == "" {
+		return ""
+	}
+	return " (" + p.Hint + ")"
+}
+
+func TestProblems(t *testing.T) {
+	tests := []struct {
+		name, content string
+		overrides     []string
+		want          string
+	}{
+		{name: "empty"},
+		{name: "null values keep defaults", content: "engine:\nfile_output:\n  filename:\n"},
+		{
+			name:    "unknown key",
+			content: "json_output: true\nfalco_libss:\n  x: 1\n",
+			want:    `falco.yaml:2:1: error: unknown key "falco_libss" [CONFIG_UNKNOWN_KEY] (did you mean falco_libs?)`,
+		},
+		{
+			name:    "unknown nested key",
+			content: "file_output:\n  enabled: true\n  file_name: x\n",
+			want:    `falco.yaml:3:3: error: unknown key "file_output.file_name" [CONFIG_UNKNOWN_KEY] (did you mean filename?)`,
+		},
+		{
+			name:    "wrong kind",
+			content: "falco_libs: 512\n",
+			want:    "falco.yaml:1:13: error: falco_libs must be a map, not a value [CONFIG_VALUE]",
+		},
+		{
+			name:    "all at once",
+			content: "json_output: maybe\npriority: loud\nrule_matching: some\n",
+			want: `falco.yaml:1:14: error: json_output: "maybe" is not true or false [CONFIG_VALUE]
+falco.yaml:2:11: error: priority: unknown priority "loud" (one of emergency, alert, critical, error, warning, notice, informational, debug) [CONFIG_VALUE]
+falco.yaml:3:16: error: rule_matching: "some" is not one of first, all [CONFIG_VALUE]`,
+		},
+		{
+			name:    "not yaml",
+			content: "a:\n  - b\n /  c",
+			want:    "falco.yaml:2: error: not valid YAML: did not find expected key [CONFIG_YAML]",
+		},
+		{
+			name:    "not a map",
+			content: "- a\n",
+			want:    "falco.yaml:1:1: error: a configuration is a map of keys, this is a list [CONFIG_YAML]",
+		},
+		{
+			name:    "key given twice",
+			content: "priority: error\npriority: debug\n",
+			want:    `falco.yaml:2:1: warning: key "priority" is given twice, the first one counts [CONFIG_YAML]`,
+		},
+		{
+			name:    "an output that is missing is refused",
+			content: "http_output:\n  enabled: true\n  url: http://x\n",
+			want:    "falco.yaml:2:12: error: http_output.enabled: true: not supported yet, alerts would be lost [CONFIG_UNSUPPORTED]",
+		},
+		{name: "an output that is off is not", content: "http_output:\n  enabled: false\n"},
+		{
+			name:    "what is harmless warns",
+			content: "webserver:\n  enabled: true\nmetrics: {enabled: true, interval: 1h}\n",
+			want: `falco.yaml:2:12: warning: webserver.enabled: true: not implemented yet, ignored: no health check, versions or metrics are served [CONFIG_UNSUPPORTED]
+falco.yaml:3:20: warning: metrics.enabled: true: not implemented yet, ignored: no figures are written [CONFIG_UNSUPPORTED]`,
+		},
+		{
+			name:    "removed keys",
+			content: "grpc: {enabled: true}\ngrpc_output: {enabled: true}\n",
+			want: `falco.yaml:2:1: error: grpc_output: removed in Falco 0.44, ignored [CONFIG_UNSUPPORTED] (use another output)
+falco.yaml:1:1: warning: grpc: removed in Falco 0.44, ignored [CONFIG_UNSUPPORTED]`,
+		},
+		{
+			name:    "drivers",
+			content: "engine: {kind: kmod}\n",
+			want:    "falco.yaml:1:16: warning: engine.kind: kmod: the kernel is watched by modern_ebpf instead of this driver [CONFIG_UNSUPPORTED]",
+		},
+		{name: "the container plugin is built in", content: "load_plugins: [container]\nplugins: [{name: container}, {name: json}]\n"},
+		{
+			name:    "other plugins are refused",
+			content: "load_plugins: [container, k8saudit]\n",
+			want:    `falco.yaml:1:27: error: plugin "k8saudit": plugins are not supported yet, its rules would never match [CONFIG_UNSUPPORTED] (remove it, or set load_plugins without it)`,
+		},
+		{
+			name: "override without value", overrides: []string{"json_output"},
+			want: `-o json_output: error: "json_output" is not a setting [CONFIG_OPTION] (write key=value)`,
+		},
+		{
+			name: "override of an unknown key", overrides: []string{"jsn_output=true"},
+			want: `-o jsn_output=true: error: unknown key "jsn_output" [CONFIG_UNKNOWN_KEY] (did you mean json_output?)`,
+		},
+		{
+			name:    "selections",
+			content: "rules:\n  - enable: {rule: a}\n    disable: {tag: b}\n  - {}\n  - enable: {rule: '*'}\n",
+			want: `falco.yaml:2:5: error: rules[0] must have either enable or disable, with a rule or a tag [CONFIG_VALUE]
+falco.yaml:4:5: error: rules[1] must have either enable or disable, with a rule or a tag [CONFIG_VALUE]`,
+		},
+		{
+			name:    "ranges",
+			content: "engine: {modern_ebpf: {buf_size_preset: 11}}\noutput_timeout: 0\nsyscall_event_drops: {threshold: -1}\n",
+			want: `falco.yaml:1:41: error: engine.modern_ebpf.buf_size_preset: 11 is too large (at most 10) [CONFIG_VALUE]
+falco.yaml:2:17: error: output_timeout: 0 is too small (at least 1) [CONFIG_VALUE]
+falco.yaml:3:34: error: syscall_event_drops.threshold: "-1" is not a number from 0 to 1 [CONFIG_VALUE]`,
+		},
+		{
+			name:    "ignore stands alone",
+			content: "syscall_event_drops: {actions: [ignore, log]}\n",
+			want:    "falco.yaml:1:32: error: syscall_event_drops.actions: ignore must stand alone [CONFIG_VALUE]",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, got := load(t, tt.content, tt.overrides...); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	c, problems := load(t, `
+priority: WARNING
+rule_matching: all
+rules_files: /etc/rules.yaml
+json_output: "yes"
+time_format_iso_8601: On
+static_fields: {site: berlin, rack: 12}
+append_output:
+  - match: {source: syscall, tags: [t], rule: r}
+    extra_output: "a=%proc.name"
+    extra_fields: [proc.pid, {k: "%proc.name"}]
+engine: {modern_ebpf: {buf_size_preset: 0x1}}
+`, "falco_libs.snaplen=128", "append_output[]={suggested_output: true}")
+	if problems != "" {
+		t.Fatal(problems)
+	}
+	switch {
+	case c.Priority.String() != "Warning", c.RuleMatching != MatchAll, c.RulesFiles[0] != "/etc/rules.yaml",
+		!c.JSONOutput, !c.TimeFormatISO8601, c.StaticFields["rack"] != "12", c.Engine.ModernEBPF.BufBytes() != 1<<20,
+		c.FalcoLibs.Snaplen != 128, len(c.AppendOutput) != 2, !c.AppendOutput[1].SuggestedOutput,
+		c.AppendOutput[0].ExtraFields[0].Field != "proc.pid", c.AppendOutput[0].ExtraFields[1].Format != "%proc.name":
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestInterval(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1ms": 1, "1s": 1000, "1d": 86400000, "1h3m2s1ms": 3782001, "2h 5m": 7500000, "1y1w1d1h1m1s1ms": 32230861001,
+		"1ms1y": 0, "1t": 0, "200": 0, "": 0, "1s1s": 0,
+	} {
+		if got, ok := parseInterval(text); got != want && ok {
+			t.Errorf("%q: got %d, %v", text, got, ok)
+		}
+	}
+}
+
+func TestIncludeErrors(t *testing.T) {
+	dir := t.TempDir()
+	main, other := filepath.Join(dir, "main.yaml"), filepath.Join(dir, "other.yaml")
+	os.WriteFile(other, []byte("config_files: x\n"), 0o600)
+	os.WriteFile(main, []byte("config_files: ["+main+", "+other+", /absent]\n"), 0o600)
+	d := Read(Options{Path: main})
+	if len(d.Problems) != 2 || d.Problems[0].Code != CodeInclude || d.Problems[1].File != other || d.Problems[1].Line != 1 {
+		t.Errorf("got %v", d.Problems)
+	}
+	if d := Read(Options{Path: filepath.Join(dir, "no.yaml")}); len(d.Problems) != 1 || d.Problems[0].Code != CodeRead {
+		t.Errorf("got %v", d.Problems)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("a: &x [*x]\nengine: {kind: kmod}", "a.b[0].c[]={x: [1]}")
+	f.Add("rules: [{enable: {rule: '*'}}]\nstatic_fields: {a: $${A}${B}}", "rules[].disable.tag=x")
+	f.Add("json_output: \"\"\nconfig_files: [1, {path: /dev}]", `a\.b=1`)
+	f.Add("- &a [*a, *a]", "x")
+	f.Fuzz(func(t *testing.T, content, override string) {
+		if strings.Contains(content+override, "config_files") {
+			return // would read the machine's files
+		}
+		Load(Options{Path: "f.yaml", Content: []byte(content), Overrides: []string{override}, Env: func(n string) string { return "${" + n + "}" }})
+	})
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+)
+
+// Load reads a configuration and checks it. Problems of severity diag.Error make it unusable;
+// warnings say what is ignored. All of them are found in one go.
+func Load(o Options) (*Config, []diag.Problem) {
+	d := Read(o)
+	c := Default()
+	if usable(d.Problems) {
+		d.decode(reflect.ValueOf(c).Elem(), d.Root, "")
+	}
+	if usable(d.Problems) {
+		d.check(c)
+	}
+	sort.SliceStable(d.Problems, func(i, j int) bool { return d.Problems[i].Severity < d.Problems[j].Severity })
+	return c, d.Problems
+}
+
+// usable reports whether no problem is an error.
+func usable(problems []diag.Problem) bool {
+	for i := range problems {
+		if problems[i].Severity == diag.Error {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	priorityType    = reflect.TypeFor[alert.Priority]()
+	extraFieldType  = reflect.TypeFor[ExtraField]()
+	includeType     = reflect.TypeFor[Include]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// decode puts v into dst. path is the dotted key, for messages. A null leaves the default.
+func (d *Document) decode(dst reflect.Value, v *Value, path string) {
+	if v.Kind == Null {
+		return
+	}
+	switch {
+	case dst.Type() == priorityType:
+		d.decodePriority(dst, v, path)
+		return
+	case dst.Type() == extraFieldType:
+		d.decodeExtraField(dst, v, path)
+		return
+	case dst.Type() == includeType && v.Kind == Scalar:
+		dst.Set(reflect.ValueOf(Include{Path: v.Text}))
+		return
+	case dst.Addr().Type().Implements(textUnmarshaler):
+		if d.expect(v, Scalar, path) {
+			if err := dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.Text)); err != nil {
+				d.report(v.Pos, CodeValue, diag.Error, path+": "+err.Error(), "")
+			}
+		}
+		return
+	}
+	switch dst.Kind() {
+	case reflect.Struct:
+		d.decodeStruct(dst, v, path)
+	case reflect.Pointer:
+		made := reflect.New(dst.Type().Elem())
+		d.decode(made.Elem(), v, path)
+		dst.Set(made)
+	case reflect.Slice:
+		d.decodeSlice(dst, v, path)
+	case reflect.Map:
+		d.decodeMap(dst, v, path)
+	case reflect.Interface:
+		dst.Set(reflect.ValueOf(v))
+	default:
+		d.decodeScalar(dst, v, path)
+	}
+}
+
+// expect reports a value of another kind than wanted.
+func (d *Document) expect(v *Value, kind Kind, path string) bool {
+	if v.Kind != kind {
+		d.report(v.Pos, CodeValue, diag.Error, fmt.Sprintf("%s must be %s, not %s", path, kind, v.Kind), "")
+	}
+	return v.Kind == kind
+}
+
+// decodeStruct takes a map apart by the struct's keys; any other key is a problem.
+func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
+	if !d.expect(v, Map, path) {
+		return
+	}
+	t := dst.Type()
+	for _, k := range v.Keys {
+		full := strings.TrimPrefix(path+"."+k.Name, ".")
+		index := -1
+		for i := range t.NumField() {
+			if t.Field(i).Tag.Get("yaml") == k.Name {
+				index = i
+			}
+		}
+		switch {
+		case index >= 0:
+			d.decode(dst.Field(index), k.Value, full)
+		case removed(full) != nil:
+			d.checkRemoved(removed(full), k)
+		default:
+			d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), diag.DidYouMean(k.Name, keysOf(t)))
+		}
+	}
+}
+
+// keysOf lists the keys of a struct.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		keys = append(keys, t.Field(i).Tag.Get("yaml"))
+	}
+	return keys
+}
+
+// decodeSlice takes a list; a single value where a list of texts is wanted counts as a list of one.
+func (d *Document) decodeSlice(dst reflect.Value, v *Value, path string) {
+	items := v.Items
+	elem := dst.Type().Elem()
+	if v.Kind == Scalar && (elem.Kind() == reflect.String || elem == includeType) {
+		items = []*Value{v}
+	} else if !d.expect(v, Sequence, path) {
+		return
+	}
+	made := reflect.MakeSlice(dst.Type(), len(items), len(items))
+	for i, item := range items {
+		d.decode(made.Index(i), item, fmt.Sprintf("%s[%d]", path, i))
+	}
+	dst.Set(made)
+}
+
+// decodeMap takes a map with free keys and texts as values.
+func (d *Document) decodeMap(dst reflect.Value, v *Value, path string) {
+	if !d.expect(v, Map, path) {
+		return
+	}
+	made := reflect.MakeMap(dst.Type())
+	for _, k := range v.Keys {
+		elem := reflect.New(dst.Type().Elem()).Elem()
+		d.decode(elem, k.Value, path+"."+k.Name)
+		made.SetMapIndex(reflect.ValueOf(k.Name), elem)
+	}
+	dst.Set(made)
+}
+
+// decodeScalar takes a text, a switch or a number.
+func (d *Document) decodeScalar(dst reflect.Value, v *Value, path string) {
+	if !d.expect(v, Scalar, path) {
+		return
+	}
+	switch dst.Kind() {
+	case reflect.String:
+		dst.SetString(v.Text)
+	case reflect.Bool:
+		b, ok := v.Bool()
+		if !ok {
+			d.report(v.Pos, CodeValue, diag.Error, fmt.Sprintf("%s: %q is not true or false", path, v.Text), "")
+		}
+		dst.SetBool(b)
+	case reflect.Float64:
+		f, ok := v.Float()
+		if !ok || !(f >= 0) {
+			d.report(v.Pos, CodeValue, diag.Error, fmt.Sprintf("%s: %q is not a number from 0", path, v.Text), "")
+		}
+		dst.SetFloat(f)
+	}
+}
+
+// decodePriority takes the name of a priority.
+func (d *Document) decodePriority(dst reflect.Value, v *Value, path string) {
+	if !d.expect(v, Scalar, path) {
+		return
+	}
+	p, err := alert.ParsePriority(v.Text)
+	if err != nil {
+		d.report(v.Pos, CodeValue, diag.Error, path+": "+err.Error(), "")
+	}
+	dst.Set(reflect.ValueOf(p))
+}
+
+// decodeExtraField takes the name of a field, or a map of one key to its template.
+func (d *Document) decodeExtraField(dst reflect.Value, v *Value, path string) {
+	switch {
+	case v.Kind == Scalar:
+		dst.Set(reflect.ValueOf(ExtraField{Field: v.Text}))
+	case v.Kind == Map && len(v.Keys) == 1 && v.Keys[0].Value.Kind == Scalar:
+		dst.Set(reflect.ValueOf(ExtraField{Key: v.Keys[0].Name, Format: v.Keys[0].Value.Text}))
+	default:
+		d.report(v.Pos, CodeValue, diag.Error, path+" must be the name of a field, or a map of one key to its format", "")
+	}
+}
