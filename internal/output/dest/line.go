@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package dest holds the destinations of alerts, one in each file.
+package dest
+
+import (
+	"context"
+	"io"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+)
+
+// Format says how alerts are written as lines.
+type Format struct {
+	JSON bool
+	// Unbuffered writes every line by itself instead of a batch at once. Neither holds lines back.
+	Unbuffered bool
+	alert.Options
+}
+
+// Append appends an alert as one line, without the newline.
+func (f *Format) Append(dst []byte, a *alert.Alert) []byte {
+	if f.JSON {
+		return a.AppendJSON(dst, &f.Options)
+	}
+	return a.AppendText(dst, &f.Options)
+}
+
+// lines writes alerts as lines into w, using buf as memory, which it returns.
+func (f *Format) lines(ctx context.Context, w io.Writer, buf []byte, alerts []*alert.Alert) ([]byte, error) {
+	buf = buf[:0]
+	for i, a := range alerts {
+		buf = append(f.Append(buf, a), '\n')
+		if !f.Unbuffered && i < len(alerts)-1 && len(buf) < maxWrite {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return buf, err
+		}
+		if _, err := w.Write(buf); err != nil {
+			return buf, err
+		}
+		buf = buf[:0]
+	}
+	return buf, nil
+}
+
+// maxWrite is the size from which lines are written without waiting for the batch's others.
+const maxWrite = 64 << 10
