@@ -9,7 +9,6 @@ import (
 	"net/netip"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
-	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // Kind is the Go type in which a field's getter delivers.
@@ -56,6 +55,8 @@ const (
 	FormatSuggested                   // added by append_output.suggested_output
 	IsList                            // several values: only in, intersects and exists
 	AnyValue                          // several values, and a comparison holds if it holds for one (ancestors)
+	EitherEnd                         // both ends of a connection: holds for either end, but != only for both
+	ByHostName                        // compared as an address: the right side is a host name (see DNS), the left Field.IP
 )
 
 // Arg is the parsed argument of a field.
@@ -66,8 +67,9 @@ type Arg struct {
 	Extra any    // what the field's Parse made of it, for its getter alone
 }
 
-// Field is one entry of the catalogue. Exactly the getter of its Kind is set; every getter returns
-// ok (or an empty list) when the event has no such value.
+// Field is one entry of the catalogue. Exactly the getter of its Kind is set (a ByHostName field has
+// Str, its text for outputs, and IP, what is compared); a getter returns false, or leaves dst as
+// it is, when the event has no such value.
 type Field struct {
 	Name    string
 	Class   string // evt, process, user, group, fd, fs.path, container, k8s …
@@ -77,6 +79,8 @@ type Field struct {
 	Kind    Kind
 	Flags   Flags
 	Arg     ArgRule
+	DotArg  bool   // the argument may stand behind a dot, too: evt.arg.flags
+	BareArg bool   // works without the argument although ArgRequired is published (evt.abspath)
 	Doc     string // one or two full sentences for the manual
 	Ours    bool   // beyond the published catalogue
 
@@ -112,32 +116,5 @@ type Value struct {
 	Float  float64
 	IP     netip.Addr
 	List   []string // texts of a list's elements
+	Typed  bool     // JSON shows Num instead of Str (times)
 }
-
-// Context is what one evaluation sees. It is reused from event to event by one goroutine.
-type Context struct {
-	Ev     *event.Event
-	State  *state.State
-	Thread *state.Thread // the thread that caused the event; nil for events without one
-	FD     *state.FD     // the descriptor that the event is about, nil if none is known
-	FDNum  int64         // its number, -1 if the event is about none
-	Source string        // "syscall", or a plugin's source
-
-	// Memo holds the results of shared predicates of this event; the filter package owns it.
-	Memo []uint32
-	// Epoch counts the events; a memo entry of another epoch is void.
-	Epoch uint32
-
-	// arena is memory for texts that a getter has to build; it is void with the next event.
-	arena []byte
-
-	// Strs, Ints, Uints and IPs are scratch for list getters; callers pass c.Strs[:0] and store
-	// the grown slice back.
-	Strs  []string
-	Ints  []int64
-	Uints []uint64
-	IPs   []netip.Addr
-}
-
-// Arena returns scratch memory to build a text in; Keep hands the text back to the context.
-func (c *Context) Arena() []byte { return c.arena[len(c.arena):] }

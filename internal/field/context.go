@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package field
+
+import (
+	"net/netip"
+	"os"
+	"unsafe"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+)
+
+// Machine is what fields need to know of the machine that is watched, or whose capture is read.
+type Machine struct {
+	Hostname string
+	// Addrs are the addresses of its interfaces: they tell the local end of a connection.
+	Addrs map[netip.Addr]struct{}
+	// DNS answers comparisons with host names; nil: none holds.
+	DNS *DNS
+	// Base64 renders raw buffers in outputs as Base64 instead of dots for unprintable bytes.
+	Base64 bool
+}
+
+// LocalMachine describes the machine that the program runs on. The environment variable
+// FALCO_HOSTNAME overrides its name. It has no DNS yet.
+func LocalMachine() *Machine {
+	m := &Machine{Hostname: os.Getenv("FALCO_HOSTNAME"), Addrs: interfaceAddrs()}
+	if m.Hostname == "" {
+		m.Hostname, _ = os.Hostname()
+	}
+	return m
+}
+
+// Context is what one evaluation sees. It is reused from event to event by one goroutine.
+type Context struct {
+	Ev     *event.Event
+	State  *state.State
+	Thread *state.Thread // the thread that caused the event; nil for events without one
+	FD     *state.FD     // the descriptor that the event is about, nil if none is known
+	FDNum  int64         // its number, -1 if the event is about none
+	Source string        // "syscall", or a plugin's source
+
+	// Machine is the machine that the events come from; nil: nothing is known of it.
+	Machine *Machine
+
+	// Memo holds the results of shared predicates of this event; the filter package owns it.
+	Memo []uint32
+	// Epoch counts the events; a memo entry of another epoch is void.
+	Epoch uint32
+
+	// arena is memory for texts that a getter has to build; it is void with the next event.
+	arena []byte
+
+	first, prev, now uint64 // times of the first event, of the one before, of this one
+	count            uint64 // extractions of util.cnt
+
+	// Strs, Ints, Uints and IPs are scratch for list getters; callers pass c.Strs[:0] and store
+	// the grown slice back.
+	Strs  []string
+	Ints  []int64
+	Uints []uint64
+	IPs   []netip.Addr
+}
+
+// Sizes of the arena: what it starts with, and what it may keep from one event to the next.
+const (
+	arenaStart = 4 << 10
+	arenaKeep  = 1 << 20
+)
+
+// NewContext returns a context for the events of the machine m, which may be nil.
+func NewContext(m *Machine) *Context { return &Context{Machine: m} }
+
+// Reset points c at the next event. Everything that getters returned for the one before is void.
+// thread and fd are nil where the event has none, fdnum is -1 then.
+func (c *Context) Reset(ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
+	if c.Ev != nil && c.first != 0 {
+		c.prev = c.now
+	}
+	c.Ev, c.State, c.Thread, c.FD, c.FDNum, c.Source = ev, st, thread, fd, fdnum, source
+	c.now = ev.Time()
+	if c.first == 0 {
+		c.first, c.prev = c.now, c.now
+	}
+	c.Epoch++
+	if c.Epoch == 0 { // wrapped: entries of the first epochs must not look fresh
+		clear(c.Memo)
+		c.Epoch = 1
+	}
+	switch {
+	case cap(c.arena) == 0 || cap(c.arena) > arenaKeep:
+		c.arena = make([]byte, 0, arenaStart)
+	default:
+		c.arena = c.arena[:0]
+	}
+}
+
+// Arena returns empty scratch memory to build one text in; Keep takes it back. Nothing else may
+// use the arena in between.
+func (c *Context) Arena() []byte { return c.arena[len(c.arena):] }
+
+// Keep makes the text that was built by appending to Arena's slice last until the next event. A
+// text that outgrew the arena becomes the arena.
+func (c *Context) Keep(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	n := len(c.arena)
+	if n < cap(c.arena) && unsafe.SliceData(b) == &c.arena[:n+1][n] {
+		c.arena = c.arena[:n+len(b)]
+	} else {
+		c.arena = b
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
