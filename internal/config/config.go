@@ -12,6 +12,9 @@ import (
 
 // Config is a whole configuration.
 type Config struct {
+	// Files are the files that the configuration came from, the main one first.
+	Files []string `yaml:"-"`
+
 	// ConfigFiles are further files to merge in; they are already merged when a Config exists.
 	ConfigFiles []Include `yaml:"config_files"`
 	// WatchConfigFiles restarts when a file of the configuration or of the rules changes.

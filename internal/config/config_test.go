@@ -35,7 +35,8 @@ func TestProblems(t *testing.T) {
 		overrides     []string
 		want          string
 	}{
-		{name: "empty"},
+		{name: "empty", want: "falco.yaml: warning: the configuration is empty [CONFIG_EMPTY]"},
+		{name: "no key of its own", content: "\"-\": 1", want: `falco.yaml:1:1: error: unknown key "-" [CONFIG_UNKNOWN_KEY]`},
 		{name: "null values keep defaults", content: "engine:\nfile_output:\n  filename:\n"},
 		{
 			name:    "unknown key",

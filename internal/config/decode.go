@@ -18,11 +18,15 @@ import (
 func Load(o Options) (*Config, []diag.Problem) {
 	d := Read(o)
 	c := Default()
+	c.Files = d.Files
 	if usable(d.Problems) {
 		d.decode(reflect.ValueOf(c).Elem(), d.Root, "")
 	}
 	if usable(d.Problems) {
 		d.check(c)
+	}
+	if len(d.Files) > 0 && len(d.Root.Keys) == 0 {
+		d.report(Pos{File: d.Files[0]}, CodeEmpty, diag.Warning, "the configuration is empty", "")
 	}
 	sort.SliceStable(d.Problems, func(i, j int) bool { return d.Problems[i].Severity < d.Problems[j].Severity })
 	return c, d.Problems
@@ -104,7 +108,7 @@ func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
 		full := strings.TrimPrefix(path+"."+k.Name, ".")
 		index := -1
 		for i := range t.NumField() {
-			if t.Field(i).Tag.Get("yaml") == k.Name {
+			if tag := t.Field(i).Tag.Get("yaml"); tag == k.Name && tag != "-" {
 				index = i
 			}
 		}

@@ -27,6 +27,7 @@ const (
 	CodeValue       = "CONFIG_VALUE"       // a value of the wrong kind or out of its range
 	CodeOption      = "CONFIG_OPTION"      // an override of the command line cannot be read
 	CodeInclude     = "CONFIG_INCLUDE"     // config_files cannot be followed
+	CodeEmpty       = "CONFIG_EMPTY"       // a file without any key
 	CodeUnsupported = "CONFIG_UNSUPPORTED" // Falco has it, this version of gyr does not
 )
 
