@@ -4,6 +4,7 @@ package field
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -26,42 +27,58 @@ const (
 // never while an event is evaluated: until the first answer a host has no address.
 type DNS struct {
 	resolver Resolver
-	mu       sync.RWMutex
-	hosts    map[string]*Host
+	mu       sync.Mutex                       // held to add a host
+	hosts    atomic.Pointer[map[string]*host] // replaced, never changed
 	names    atomic.Pointer[map[netip.Addr]string]
 }
 
-// Host is one host that conditions name.
-type Host struct {
-	name  string
-	addrs atomic.Pointer[map[netip.Addr]struct{}]
+// host is one host that conditions name. All but addrs belongs to Refresh.
+type host struct {
+	addrs atomic.Pointer[map[netip.Addr]struct{}] // replaced, never changed
 	pause time.Duration
 	due   time.Time
 }
 
 // NewDNS returns an empty cache that asks r.
 func NewDNS(r Resolver) *DNS {
-	d := &DNS{resolver: r, hosts: map[string]*Host{}}
+	d := &DNS{resolver: r}
+	d.hosts.Store(&map[string]*host{})
 	d.names.Store(&map[netip.Addr]string{})
 	return d
 }
 
-// Host returns the host of that name; Run looks it up.
-func (d *DNS) Host(name string) *Host {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	h := d.hosts[name]
-	if h == nil {
-		h = &Host{name: name, pause: dnsMinPause}
-		h.addrs.Store(&map[netip.Addr]struct{}{})
-		d.hosts[name] = h
+// Has reports whether ip is one of the host's addresses. It does not block. A host that is asked for
+// the first time is looked up from now on.
+func (d *DNS) Has(name string, ip netip.Addr) bool {
+	if d == nil {
+		return false
 	}
-	return h
+	h := (*d.hosts.Load())[name]
+	if h == nil {
+		d.Want(name)
+		return false
+	}
+	return h.has(ip)
 }
 
-// Has reports whether ip is one of the host's addresses.
-func (h *Host) Has(ip netip.Addr) bool {
-	_, ok := (*h.addrs.Load())[ip]
+// Want makes Run look up the host; the compiler of conditions calls it so that the first event
+// finds an answer.
+func (d *DNS) Want(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := *d.hosts.Load()
+	if old[name] != nil {
+		return
+	}
+	h := &host{pause: dnsMinPause}
+	h.addrs.Store(&map[netip.Addr]struct{}{})
+	hosts := maps.Clone(old)
+	hosts[name] = h
+	d.hosts.Store(&hosts)
+}
+
+func (h *host) has(ip netip.Addr) bool {
+	_, ok := (*h.addrs.Load())[ip.Unmap()]
 	return ok
 }
 
@@ -85,19 +102,14 @@ func (d *DNS) Run(ctx context.Context) {
 	}
 }
 
-// Refresh looks up every host that is due at now.
+// Refresh looks up every host that is due at now. One goroutine calls it.
 func (d *DNS) Refresh(ctx context.Context, now time.Time) {
-	d.mu.RLock()
-	var due []*Host
-	for _, h := range d.hosts {
-		if !now.Before(h.due) {
-			due = append(due, h)
-		}
-	}
-	d.mu.RUnlock()
 	changed := false
-	for _, h := range due {
-		changed = d.lookup(ctx, h) || changed
+	for name, h := range *d.hosts.Load() {
+		if now.Before(h.due) {
+			continue
+		}
+		changed = d.lookup(ctx, name, h) || changed
 		h.due = now.Add(h.pause)
 	}
 	if changed {
@@ -106,10 +118,10 @@ func (d *DNS) Refresh(ctx context.Context, now time.Time) {
 }
 
 // lookup asks for one host's addresses and reports whether they changed. A failure keeps the old ones.
-func (d *DNS) lookup(ctx context.Context, h *Host) bool {
+func (d *DNS) lookup(ctx context.Context, name string, h *host) bool {
 	ctx, cancel := context.WithTimeout(ctx, dnsTimeout)
 	defer cancel()
-	list, err := d.resolver.LookupNetIP(ctx, "ip", h.name)
+	list, err := d.resolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
 		h.pause = dnsMinPause
 		return false
@@ -119,7 +131,7 @@ func (d *DNS) lookup(ctx context.Context, h *Host) bool {
 	for _, ip := range list {
 		ip = ip.Unmap().WithZone("")
 		addrs[ip] = struct{}{}
-		same = same && h.Has(ip)
+		same = same && h.has(ip)
 	}
 	if same && len(addrs) == len(*h.addrs.Load()) {
 		h.pause = min(2*h.pause, dnsMaxPause)
@@ -133,14 +145,12 @@ func (d *DNS) lookup(ctx context.Context, h *Host) bool {
 // index rebuilds the names by address. Where hosts share one, the first by name has it.
 func (d *DNS) index() {
 	names := map[netip.Addr]string{}
-	d.mu.RLock()
-	for _, h := range d.hosts {
+	for name, h := range *d.hosts.Load() {
 		for ip := range *h.addrs.Load() {
-			if old := names[ip]; old == "" || h.name < old {
-				names[ip] = h.name
+			if old := names[ip]; old == "" || name < old {
+				names[ip] = name
 			}
 		}
 	}
-	d.mu.RUnlock()
 	d.names.Store(&names)
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package field
+
+import (
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+)
+
+// procOursFields are fields of the process beyond the published ones: what the kernel knew at the
+// exec, and the processes that made this one even if they are gone.
+var procOursFields = []Field{
+	{Name: "proc.lineage.name", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procComm), Print: printMakers(procComm),
+		Doc: "Name of a process that made this one: [1] forked it, [2] forked that one, and so on; [0] is the process itself. Unlike proc.aname it knows those that have exited, and no adoption by another process changes it."},
+	{Name: "proc.lineage.exepath", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procExePath), Print: printMakers(procExePath),
+		Doc: "The same as proc.exepath, for a process that made this one, living or not: see proc.lineage.name."},
+	{Name: "proc.lineage.cmdline", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procCmdLine), Print: printMakers(procCmdLine),
+		Doc: "The same as proc.cmdline, for a process that made this one, living or not: see proc.lineage.name."},
+	{Name: "proc.lineage.pid", Type: event.Int64, Format: event.FormatID, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Ints: procLineagePID,
+		Doc: "Number of a process that made this one, living or not: see proc.lineage.name."},
+	{Name: "proc.is_orphan", Type: event.Bool, Ours: true, Bool: procIsOrphan,
+		Doc: "True if the process that made this one has exited, so that its parent is an adoptive one. Daemons do so on purpose, and so does what wants to hide where it came from."},
+	{Name: "proc.args.len", Type: event.Uint64, Format: event.FormatDec, Ours: true, Uint: nonZero(func(p *state.Process) uint64 { return p.ArgsLen }),
+		Doc: "How many bytes the argument vector had at the exec, the program's name and the final NUL of each argument included. No value where the kernel did not tell."},
+	{Name: "proc.args.truncated", Type: event.Bool, Ours: true, Bool: procArgsTruncated,
+		Doc: "True if the argument vector was longer than what is kept of it (4096 bytes), so that conditions on proc.args and proc.cmdline do not see its end."},
+	{Name: "proc.env.truncated", Type: event.Bool, Ours: true, Bool: procEnvTruncated,
+		Doc: "True if the environment was longer than what is kept of it (4096 bytes), so that conditions on proc.env do not see its end."},
+	{Name: "proc.exe.dev", Type: event.Uint32, Format: event.FormatHex, Ours: true, Uint: nonZero(func(p *state.Process) uint64 { return uint64(p.Exec.Dev) }),
+		Doc: "Number of the device that the executed file lies on."},
+	{Name: "proc.exe.nlink", Type: event.Uint32, Format: event.FormatDec, Ours: true, Uint: procExeNLink,
+		Doc: "How many names (hard links) the executed file had at the exec; 0 for a file that was deleted before."},
+	{Name: "proc.interp", Type: event.CharBuf, Ours: true, Str: procInterp,
+		Doc: "Path of the interpreter that was started for a script. No value if the executed file was itself a program."},
+	{Name: "proc.is_exe_deleted", Type: event.Bool, Ours: true, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.Deleted }),
+		Doc: "True if the executed file had no name left when it was executed."},
+}
+
+// argsKept is how many bytes of arguments, and of environment, a record holds.
+const argsKept = 4096
+
+// makerTexts makes the getter of a text of one of the processes that made this one, or of all.
+func makerTexts(get func(*state.Process) string) func(*Context, *Arg, []string) []string {
+	return func(c *Context, a *Arg, dst []string) []string {
+		p := process(c)
+		if p == nil {
+			return dst
+		}
+		w := makers(p)
+		if a.Given {
+			if q := w.nth(a.Index); q != nil {
+				dst = append(dst, get(q))
+			}
+			return dst
+		}
+		for w.next() {
+			dst = append(dst, get(w.p))
+		}
+		return dst
+	}
+}
+
+// printMakers makes the printer that puts blanks between the texts.
+func printMakers(get func(*state.Process) string) func(*Context, *Arg) (Value, bool) {
+	texts := makerTexts(get)
+	return func(c *Context, a *Arg) (Value, bool) {
+		c.Strs = texts(c, a, c.Strs[:0])
+		return joined(c, c.Strs)
+	}
+}
+
+func procLineagePID(c *Context, a *Arg, dst []int64) []int64 {
+	p := process(c)
+	if p == nil {
+		return dst
+	}
+	w := makers(p)
+	if a.Given {
+		if q := w.nth(a.Index); q != nil {
+			dst = append(dst, q.PID)
+		}
+		return dst
+	}
+	for w.next() {
+		dst = append(dst, w.p.PID)
+	}
+	return dst
+}
+
+// procIsOrphan has no value while it is not known who made the process.
+func procIsOrphan(c *Context, _ *Arg) (bool, bool) {
+	p := process(c)
+	if p == nil || p.Lineage == nil {
+		return false, false
+	}
+	return p.Lineage.Gone, true
+}
+
+func procArgsTruncated(c *Context, _ *Arg) (bool, bool) {
+	if p := process(c); p != nil {
+		return p.ArgsLen > argsKept, p.ArgsLen != 0
+	}
+	return false, false
+}
+
+func procEnvTruncated(c *Context, _ *Arg) (bool, bool) {
+	if p := process(c); p != nil {
+		return p.EnvLen > argsKept, p.EnvLen != 0
+	}
+	return false, false
+}
+
+func procExeNLink(c *Context, _ *Arg) (uint64, bool) {
+	if p := process(c); p != nil {
+		return uint64(p.Exec.NLink), p.Exec.NLink != 0 || p.Exec.Deleted
+	}
+	return 0, false
+}
+
+func procInterp(c *Context, _ *Arg) (string, bool) {
+	if p := process(c); p != nil {
+		return p.Exec.Interp, p.Exec.Interp != ""
+	}
+	return "", false
+}
