@@ -189,15 +189,20 @@ static __always_inline u64 inode_ctime(struct inode *i)
 	return ns(BPF_CORE_READ(o, i_ctime.tv_sec), BPF_CORE_READ(o, i_ctime.tv_nsec));
 }
 
+static __always_inline u64 cgroup_parent(struct kernfs_node *kn)
+{
+	if (bpf_core_field_exists(((struct kernfs_node *)0)->__parent))
+		return (u64)BPF_CORE_READ(kn, __parent);
+	return (u64)BPF_CORE_READ((struct kernfs_node___old *)kn, parent);
+}
+
+static __always_inline bool is_root_cgroup(u64 node) { return !cgroup_parent((struct kernfs_node *)node); }
+
 STEP cgroup_step(u32 i, struct scratch **context)
 {
 	struct scratch *s = *context;
 	struct kernfs_node *kn = (void *)s->walk.dentry;
-	u64 up;
-	if (bpf_core_field_exists(((struct kernfs_node *)0)->__parent))
-		up = (u64)BPF_CORE_READ(kn, __parent);
-	else
-		up = (u64)BPF_CORE_READ((struct kernfs_node___old *)kn, parent);
+	u64 up = cgroup_parent(kn);
 	if (!up)
 		return 1;
 	/* The name's length is not known: it is read behind the path first. */

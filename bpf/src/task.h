@@ -103,7 +103,7 @@ static __always_inline u64 rss_pages(struct mm_struct *mm, int i)
 {
 	s64 n;
 	struct mm_struct___rss *old = (void *)mm;
-	if (bpf_core_type_exists(struct mm_rss_stat))
+	if (bpf_core_field_exists(((struct mm_struct___rss *)0)->rss_stat.count))
 		n = BPF_CORE_READ(old, rss_stat.count[i].counter);
 	else
 		n = BPF_CORE_READ(mm, rss_stat[i].count);
@@ -186,7 +186,7 @@ __noinline int cgroups(u32 key)
 		ADD_CGROUP("io", io_cgrp_id)
 		ADD_CGROUP("memory", memory_cgrp_id)
 		u64 kn = (u64)BPF_CORE_READ((struct css_set *)set, dfl_cgrp, kn);
-		if (kn && kn != s->spare)
+		if (kn && kn != s->spare && !is_root_cgroup(kn))
 			have = add_cgroup(s, have, "unified=", 8, kn);
 	}
 	end_param(s, have & (2 * TEXT_MAX - 1));

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import "github.com/gyrfalcon/gyrfalcon/internal/event"
+
+// The kinds of an operation: enum in bpf/src/sys.h, in the same order.
+const (
+	opNone = iota
+	opS64
+	opS32
+	opU8
+	opU16
+	opU32
+	opText
+	opBits32
+	opBits16
+	opEnum8
+	opEnum16
+	opEnum32
+	opBytes
+	opAt32
+	opAtFD
+	opAt64
+	opCaps
+	opPtraceAddr
+	opPtraceData
+	opPrctlText
+	opPrctlNumber
+	opConst8
+	opConst16
+	opConst32
+	opConst64
+	opMode
+	opOpenFlags
+	opMask32
+	opLen32
+	opSnap
+	opPlainEnd
+
+	opFileFlags
+	opFileLayer
+	opFileDev
+	opFileIno
+	opFilePath
+	opFileNLink
+	opFileMnt
+	opHowFlags
+	opHowMode
+	opHowResolve
+	opInoAt
+	opFileEnd
+
+	opSockAddr
+	opTupleOut
+	opTupleIn
+	opTupleDone
+	opIOV
+	opIOVSize
+	opMsgData
+	opMsgSize
+	opMsgOut
+	opMsgIn
+	opMsgControl
+	opQueuePct
+	opQueueLen
+	opQueueMax
+	opPairSource
+	opPairPeer
+)
+
+// The programs that serve a call: enum in bpf/src/sys.h, the values of control.want.
+const (
+	wantNot = iota
+	wantPlain
+	wantFile
+	wantSocket
+	wantClone
+	wantExec
+	wantMMsg
+)
+
+const (
+	maxSyscalls = 512
+	maxOps      = 12
+	mapPairs    = 40
+
+	argResult = 6
+	argZero   = 7
+)
+
+// op says where one parameter of an event comes from (struct op in bpf/src/sys.h).
+type op struct {
+	Kind, Arg, Arg2, Map uint8
+	Imm                  uint32
+}
+
+// kernelRow is the form in which the programs read a row (struct row in bpf/src/sys.h).
+type kernelRow struct {
+	Event    uint16
+	OpsLen   uint8
+	Critical uint8
+	_        uint32
+	Ops      [maxOps]op
+}
+
+// The operations by the names in which the rows speak. n is an argument's number, from 0.
+var (
+	result  = op{Kind: opS64, Arg: argResult}
+	newFD   = result
+	noValue = op{Kind: opNone}
+	length  = op{Kind: opLen32}
+)
+
+func fd(n uint8) op            { return op{Kind: opS32, Arg: n} }
+func pid(n uint8) op           { return op{Kind: opS32, Arg: n} }
+func s64(n uint8) op           { return op{Kind: opS64, Arg: n} }
+func u64(n uint8) op           { return op{Kind: opS64, Arg: n} }
+func u32(n uint8) op           { return op{Kind: opU32, Arg: n} }
+func u16(n uint8) op           { return op{Kind: opU16, Arg: n} }
+func u8(n uint8) op            { return op{Kind: opU8, Arg: n} }
+func text(n uint8) op          { return op{Kind: opText, Arg: n} }
+func flagBits(n, m uint8) op   { return op{Kind: opBits32, Arg: n, Map: m} }
+func bits16(n, m uint8) op     { return op{Kind: opBits16, Arg: n, Map: m} }
+func enum8(n, m uint8) op      { return op{Kind: opEnum8, Arg: n, Map: m} }
+func enum16(n, m uint8) op     { return op{Kind: opEnum16, Arg: n, Map: m} }
+func enum32(n, m uint8) op     { return op{Kind: opEnum32, Arg: n, Map: m} }
+func bytesOf(n, size uint8) op { return op{Kind: opBytes, Arg: n, Arg2: size} }
+func written(n, size uint8) op { return op{Kind: opSnap, Arg: n, Arg2: size} }
+func at32(n uint8, off uint32) op {
+	return op{Kind: opAt32, Arg: n, Imm: off}
+}
+func fdAt(n uint8, off uint32) op { return op{Kind: opAtFD, Arg: n, Imm: off} }
+func at64(n uint8, off uint32) op { return op{Kind: opAt64, Arg: n, Imm: off} }
+func capSet(i uint32) op          { return op{Kind: opCaps, Imm: i} }
+func const8(v uint32) op          { return op{Kind: opConst8, Imm: v} }
+func const16(v uint32) op         { return op{Kind: opConst16, Imm: v} }
+func const32(v uint32) op         { return op{Kind: opConst32, Imm: v} }
+func masked(n uint8, m uint32) op { return op{Kind: opMask32, Arg: n, Imm: m} }
+func mode(n, flags uint8) op      { return op{Kind: opMode, Arg: n, Arg2: flags} }
+func sockaddr(n, size uint8) op   { return op{Kind: opSockAddr, Arg: n, Arg2: size} }
+func tupleOut(n, usr uint8) op    { return op{Kind: opTupleOut, Arg: n, Arg2: usr} }
+func tupleIn(n, usr uint8) op     { return op{Kind: opTupleIn, Arg: n, Arg2: usr} }
+func received(n, count uint8) op  { return op{Kind: opIOV, Arg: n, Arg2: count, Imm: 1} }
+func vector(n, count uint8) op    { return op{Kind: opIOV, Arg: n, Arg2: count} }
+func vectorSize(n, count uint8) op {
+	return op{Kind: opIOVSize, Arg: n, Arg2: count}
+}
+
+// opened are the parameters that tell what an open really opened: device and inode, and ours.
+func opened(before ...op) []op {
+	return append(before, op{Kind: opFileDev}, op{Kind: opFileIno}, op{Kind: opFilePath}, op{Kind: opFileNLink}, op{Kind: opFileMnt})
+}
+
+// width is the number of bytes that an operation writes; -1 if that varies.
+func (o op) width() int {
+	switch o.Kind {
+	case opS64, opS32, opAtFD, opAt64, opCaps, opPrctlNumber, opConst64, opFileIno, opInoAt, opPairSource, opPairPeer:
+		return 8
+	case opU32, opBits32, opEnum32, opAt32, opConst32, opMode, opOpenFlags, opMask32, opLen32, opFileFlags, opFileDev,
+		opFileNLink, opFileMnt, opHowFlags, opHowMode, opHowResolve, opIOVSize, opMsgSize, opQueueLen, opQueueMax:
+		return 4
+	case opU16, opBits16, opEnum16, opConst16, opFileLayer:
+		return 2
+	case opU8, opEnum8, opConst8, opQueuePct:
+		return 1
+	}
+	return -1
+}
+
+// The translations of flags and numbers from the kernel's to the published ones.
+const (
+	mapNone = iota
+	mapFileFlags
+	mapCloneFlags
+	mapFcntl
+	mapPtrace
+	mapProt
+	mapEpoll
+	mapPidFD
+	mapResolve
+	mapSame
+	mapCount
+)
+
+// kernelTranslation is the form in which the programs read one (struct translation).
+type kernelTranslation struct {
+	Pair      [mapPairs]struct{ From, To uint32 }
+	Len       uint32
+	Otherwise uint32
+}
+
+// keep says that a number without a translation stays as it is.
+const keep = ^uint32(0)
+
+type translation struct {
+	table     *event.FlagTable
+	otherwise uint32
+	kernel    map[string]uint32 // the kernel's value by the published name
+}
+
+// translations give the kernel's values (include/uapi of Linux) to the published names.
+var translations = [mapCount]translation{
+	mapFileFlags: {&event.FileFlags, 0, map[string]uint32{
+		"O_CLOEXEC": 0o2000000, "O_NONBLOCK": 0o4000, "O_DIRECT": oDirect,
+	}},
+	mapCloneFlags: {&event.CloneFlags, 0, map[string]uint32{
+		"CLONE_FILES": 0x400, "CLONE_FS": 0x200, "CLONE_IO": 0x80000000, "CLONE_NEWIPC": 0x08000000,
+		"CLONE_NEWNET": 0x40000000, "CLONE_NEWNS": 0x00020000, "CLONE_NEWPID": 0x20000000,
+		"CLONE_NEWUTS": 0x04000000, "CLONE_SIGHAND": 0x800, "CLONE_SYSVSEM": 0x40000, "CLONE_THREAD": 0x10000,
+		"CLONE_VM": 0x100, "CLONE_NEWUSER": 0x10000000, "CLONE_NEWCGROUP": 0x02000000,
+	}},
+	mapFcntl: {&event.FcntlCommands, 0, map[string]uint32{
+		"F_DUPFD": 0, "F_GETFD": 1, "F_SETFD": 2, "F_GETFL": 3, "F_SETFL": 4, "F_GETLK": 5, "F_SETLK": 6,
+		"F_SETLKW": 7, "F_SETOWN": 8, "F_GETOWN": 9, "F_SETSIG": 10, "F_GETSIG": 11, "F_GETLK64": 12,
+		"F_SETLK64": 13, "F_SETLKW64": 14, "F_SETOWN_EX": 15, "F_GETOWN_EX": 16, "F_OFD_GETLK": 36,
+		"F_OFD_SETLK": 37, "F_OFD_SETLKW": 38, "F_SETLEASE": 1024, "F_GETLEASE": 1025, "F_NOTIFY": 1026,
+		"F_CANCELLK": 1029, "F_DUPFD_CLOEXEC": 1030, "F_SETPIPE_SZ": 1031, "F_GETPIPE_SZ": 1032,
+	}},
+	mapPtrace: {&event.PtraceRequests, 0, map[string]uint32{
+		"PTRACE_TRACEME": 0, "PTRACE_PEEKTEXT": 1, "PTRACE_PEEKDATA": 2, "PTRACE_PEEKUSR": 3, "PTRACE_POKETEXT": 4,
+		"PTRACE_POKEDATA": 5, "PTRACE_POKEUSR": 6, "PTRACE_CONT": 7, "PTRACE_KILL": 8, "PTRACE_SINGLESTEP": 9,
+		"PTRACE_GETREGS": 12, "PTRACE_SETREGS": 13, "PTRACE_GETFPREGS": 14, "PTRACE_SETFPREGS": 15,
+		"PTRACE_ATTACH": 16, "PTRACE_DETACH": 17, "PTRACE_GETFPXREGS": 18, "PTRACE_SETFPXREGS": 19,
+		"PTRACE_OLDSETOPTIONS": 21, "PTRACE_SYSCALL": 24, "PTRACE_GET_THREAD_AREA": 25,
+		"PTRACE_SET_THREAD_AREA": 26, "PTRACE_ARCH_PRCTL": 30, "PTRACE_SYSEMU": 31,
+		"PTRACE_SYSEMU_SINGLESTEP": 32, "PTRACE_SINGLEBLOCK": 33, "PTRACE_SETOPTIONS": 0x4200,
+		"PTRACE_GETEVENTMSG": 0x4201, "PTRACE_GETSIGINFO": 0x4202, "PTRACE_SETSIGINFO": 0x4203,
+		"PTRACE_GETREGSET": 0x4204, "PTRACE_SETREGSET": 0x4205, "PTRACE_SEIZE": 0x4206,
+		"PTRACE_INTERRUPT": 0x4207, "PTRACE_LISTEN": 0x4208, "PTRACE_PEEKSIGINFO": 0x4209,
+		"PTRACE_GETSIGMASK": 0x420a, "PTRACE_SETSIGMASK": 0x420b,
+	}},
+	mapProt: {&event.ProtFlags, 0, map[string]uint32{
+		"PROT_READ": 1, "PROT_WRITE": 2, "PROT_EXEC": 4, "PROT_SEM": 8, "PROT_SAO": 0x10,
+		"PROT_GROWSDOWN": 0x01000000, "PROT_GROWSUP": 0x02000000,
+	}},
+	mapEpoll: {&event.EpollCreate1Flags, 0, map[string]uint32{"EPOLL_CLOEXEC": 0o2000000}},
+	mapPidFD: {&event.PidfdOpenFlags, 0, map[string]uint32{"PIDFD_NONBLOCK": 0o4000}},
+	mapResolve: {&event.Openat2Flags, 0, map[string]uint32{
+		"RESOLVE_NO_XDEV": 1, "RESOLVE_NO_MAGICLINKS": 2, "RESOLVE_NO_SYMLINKS": 4, "RESOLVE_BENEATH": 8,
+		"RESOLVE_IN_ROOT": 0x10, "RESOLVE_CACHED": 0x20,
+	}},
+	mapSame: {nil, keep, nil},
+}
+
+// forKernel lays the translation out for the programs.
+func (t *translation) forKernel() kernelTranslation {
+	k := kernelTranslation{Otherwise: t.otherwise}
+	if t.table == nil {
+		return k
+	}
+	for _, f := range t.table.Flags {
+		if from, ok := t.kernel[f.Name]; ok {
+			k.Pair[k.Len].From, k.Pair[k.Len].To = from, f.Value
+			k.Len++
+		}
+	}
+	return k
+}

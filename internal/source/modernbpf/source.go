@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package modernbpf is the source of live events for kernels with BTF and BPF ring buffers (5.8 and
+// later). Programs at the exit of system calls and at the scheduler's tracepoints write records into
+// rings; the source merges the rings by time.
+package modernbpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+)
+
+// Config says how the source captures. The zero value is usable but for Syscalls.
+type Config struct {
+	// Syscalls are the calls to capture; those that the state needs must be among them.
+	Syscalls []*event.Syscall
+	// CPUsPerRing is how many processors share a bulk ring; 0 puts all into one, the default of
+	// Falco's configuration is 2.
+	CPUsPerRing int
+	// BulkBytes and CriticalBytes are the sizes of a bulk ring and of the critical ring, rounded up
+	// to a power of two. 0 means 8 MiB.
+	BulkBytes, CriticalBytes int
+	// SnapLen is how many bytes of data a record keeps at most; 0 means 80.
+	SnapLen int
+	// DropFailed leaves failed calls out.
+	DropFailed bool
+	// NoIterators makes the state read /proc for the snapshot.
+	NoIterators bool
+	// Form is the set of programs to load: FormFast, FormPortable, or "" for the first that loads.
+	Form string
+	// Log receives what degrades; nil discards it.
+	Log *slog.Logger
+}
+
+// control is the memory that the programs and the daemon share (struct control in bpf/src).
+type control struct {
+	BootEpoch    uint64
+	ReaderSleeps uint32
+	SnapLen      uint32
+	CPUsPerRing  uint32
+	DropFailed   uint32
+	Want         [maxSyscalls]uint8
+	Want32       [maxSyscalls]uint8
+}
+
+// Source captures live events. It implements source.Source, Stopper, Counter, SelfTester and
+// Describer.
+type Source struct {
+	cfg  Config
+	log  *slog.Logger
+	coll *ebpf.Collection
+	form string
+
+	links    []link.Link
+	progs    []*ebpf.Program // attached
+	ctl      *control
+	ctlBytes []byte
+
+	rings   []*ring // the critical ring first
+	current *ring   // whose head the caller borrows
+	horizon uint64  // events up to this time may be delivered
+	last    uint64  // time of the newest delivered event
+	late    uint64  // events that came after a later one was delivered
+	epoll   int
+	num     uint64
+	events  atomic.Uint64
+	quiet   int // looks in a row that found nothing
+
+	snapshot snapshot
+	final    source.Stats
+	misses   []string
+	stopped  bool
+	closed   bool
+}
+
+// New returns a source that is not open yet.
+func New(cfg Config) *Source {
+	if cfg.BulkBytes <= 0 {
+		cfg.BulkBytes = 8 << 20
+	}
+	if cfg.CriticalBytes <= 0 {
+		cfg.CriticalBytes = 8 << 20
+	}
+	if cfg.SnapLen <= 0 {
+		cfg.SnapLen = 80
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Source{cfg: cfg, log: log, epoll: -1}
+}
+
+// Open loads and attaches the programs and takes the snapshot. It fails with what is missing if the
+// kernel or the privileges do not suffice.
+func (s *Source) Open(context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if err := checkPrivileges(); err != nil {
+		return err
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		s.log.Debug("locked memory limit stays", "error", err)
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	if err := s.openRings(); err != nil {
+		return err
+	}
+	if err := s.Select(s.cfg.Syscalls); err != nil {
+		return err
+	}
+	if err := s.attach(); err != nil {
+		return err
+	}
+	// The hooks run before the snapshot is taken, so that nothing falls between the two; what both
+	// saw, the state tells apart by time.
+	if err := s.takeSnapshot(); err != nil {
+		s.misses = append(s.misses, "no snapshot by task iterators, reading /proc instead: "+err.Error())
+	}
+	return nil
+}
+
+// openRings maps the control memory and the rings, and prepares waiting.
+func (s *Source) openRings() error {
+	m := s.coll.Maps["control_map"]
+	mem, err := unix.Mmap(m.FD(), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map control memory: %w", err)
+	}
+	s.ctlBytes = mem
+	s.ctl = (*control)(unsafe.Pointer(&mem[0]))
+	s.ctl.SnapLen = uint32(s.cfg.SnapLen)
+	s.ctl.CPUsPerRing = uint32(s.cfg.CPUsPerRing)
+	if s.cfg.DropFailed {
+		s.ctl.DropFailed = 1
+	}
+	s.syncClock()
+	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("make epoll descriptor: %w", err)
+	}
+	if err := s.addRing(s.coll.Maps["critical_ring"]); err != nil {
+		return err
+	}
+	bulk := s.coll.Maps["bulk_rings"]
+	for i := range bulk.MaxEntries() {
+		inner, err := ebpf.NewMap(&ebpf.MapSpec{Name: "bulk_ring", Type: ebpf.RingBuf, MaxEntries: ringSize(s.cfg.BulkBytes)})
+		if err != nil {
+			return fmt.Errorf("make bulk ring: %w", err)
+		}
+		defer inner.Close()
+		if err := bulk.Put(i, inner); err != nil {
+			return fmt.Errorf("place bulk ring: %w", err)
+		}
+		if err := s.addRing(inner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Source) addRing(m *ebpf.Map) error {
+	r, err := openRing(m)
+	if err != nil {
+		return err
+	}
+	s.rings = append(s.rings, r)
+	// The ring lives as long as its mapping; epoll keeps the descriptor's file.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(m.FD())}
+	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, m.FD(), &ev); err != nil {
+		return fmt.Errorf("watch ring: %w", err)
+	}
+	return nil
+}
+
+// Select changes which system calls are captured, while events flow. Rows are in place before a
+// call is wanted, so that no record is written by a row of another call.
+func (s *Source) Select(calls []*event.Syscall) error {
+	var want, want32 [maxSyscalls]uint8
+	table := s.coll.Maps["rows"]
+	for _, c := range calls {
+		nr := c.Number()
+		if nr < 0 || nr >= maxSyscalls {
+			continue
+		}
+		k, prog := forKernel(c, nr)
+		if err := table.Put(uint32(nr), k); err != nil {
+			return fmt.Errorf("set row of %s: %w", c.Name, err)
+		}
+		want[nr] = prog
+	}
+	for nr32, nr := range numbers32 {
+		want32[nr32] = want[nr]
+	}
+	if runtime.GOARCH == "amd64" {
+		want32[102] = wantPlain // socketcall: the program looks the real call up
+	}
+	for i := range want {
+		storeByte(&s.ctl.Want[i], want[i])
+		storeByte(&s.ctl.Want32[i], want32[i])
+	}
+	return nil
+}
+
+// storeByte writes shared memory in one piece, which a plain byte store on these machines is.
+//
+//go:noinline
+func storeByte(p *uint8, v uint8) { *p = v }
+
+// hooks are the attached programs; those without which nothing can be seen are needed.
+var hooks = []struct{ program, tracepoint string }{
+	{"on_exec", "sched_process_exec"},
+	{"on_fork", "sched_process_fork"},
+	{"on_exit", "sched_process_exit"},
+	{"on_sys_exit", "sys_exit"},
+}
+
+func (s *Source) attach() error {
+	tails := s.coll.Maps["tails"]
+	for slot, name := range tailPrograms {
+		if err := tails.Put(uint32(slot), s.coll.Programs[name]); err != nil {
+			return fmt.Errorf("place program %s: %w", name, err)
+		}
+	}
+	for _, h := range hooks {
+		p := s.coll.Programs[h.program]
+		var l link.Link
+		var err error
+		if s.form == FormFast {
+			l, err = link.AttachTracing(link.TracingOptions{Program: p})
+		} else {
+			l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.tracepoint, Program: p})
+		}
+		if err != nil {
+			return fmt.Errorf("attach to tracepoint %s: %w", h.tracepoint, err)
+		}
+		s.links = append(s.links, l)
+		s.progs = append(s.progs, p)
+	}
+	return nil
+}
+
+// tailPrograms are the programs by their slot, the values of control.want.
+var tailPrograms = map[int]string{
+	wantPlain: "call_plain", wantFile: "call_file", wantSocket: "call_socket",
+	wantClone: "call_clone", wantExec: "call_exec", wantMMsg: "call_mmsg",
+}
+
+// syncClock tells the programs how far the boot clock is from the epoch.
+func (s *Source) syncClock() {
+	var real, boot unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
+	atomic.StoreUint64(&s.ctl.BootEpoch, uint64(real.Nano()-boot.Nano()))
+}
+
+func (s *Source) now() uint64 {
+	var boot unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
+	return uint64(boot.Nano()) + s.ctl.BootEpoch
+}
+
+// slack is how long a program may need between taking its time stamp and reserving its place in
+// the ring. Events younger than that wait for the next look, so that one of another processor with
+// an earlier time comes first.
+const slack = 30 * time.Microsecond
+
+// How long the source rests when it finds nothing: while events flow it polls, since a wake-up
+// for each event costs more than the event; when it is quiet it sleeps until the kernel wakes it.
+const (
+	pollPause  = time.Millisecond
+	quietLooks = 8
+	sleepMax   = 100 * time.Millisecond
+)
+
+// Next delivers the snapshot, then live events in the order of their times.
+func (s *Source) Next(ev *event.Event) error {
+	if rec := s.snapshot.next(); rec != nil {
+		return s.deliver(ev, rec)
+	}
+	if s.current != nil {
+		s.current.advance()
+		s.current = nil
+	}
+	if r := s.pick(); r != nil {
+		return s.deliverFrom(ev, r)
+	}
+	for _, r := range s.rings {
+		r.release()
+	}
+	if s.look() {
+		if r := s.pick(); r != nil {
+			s.quiet = 0
+			return s.deliverFrom(ev, r)
+		}
+	}
+	if s.stopped && s.empty() {
+		return io.EOF
+	}
+	s.rest()
+	return source.ErrIdle
+}
+
+func (s *Source) deliverFrom(ev *event.Event, r *ring) error {
+	if r.ts < s.last {
+		s.late++
+	}
+	s.last = r.ts
+	s.current = r
+	return s.deliver(ev, r.head)
+}
+
+func (s *Source) deliver(ev *event.Event, rec []byte) error {
+	if err := ev.Decode(rec); err != nil {
+		return fmt.Errorf("record from the kernel: %w", err)
+	}
+	s.num++
+	s.events.Store(s.num)
+	ev.Num = s.num
+	return nil
+}
+
+// pick returns the ring with the earliest record that may be delivered, nil if none may.
+func (s *Source) pick() *ring {
+	var first *ring
+	for _, r := range s.rings {
+		if r.head == nil && !r.next() {
+			continue
+		}
+		if r.ts <= s.horizon && (first == nil || r.ts < first.ts) {
+			first = r
+		}
+	}
+	return first
+}
+
+// look notes what the rings hold by now. The clock is read first: what is written later than that
+// is not delivered before the next look.
+func (s *Source) look() bool {
+	s.horizon = s.now() - uint64(slack)
+	if s.stopped {
+		s.horizon = ^uint64(0)
+	}
+	found := false
+	for _, r := range s.rings {
+		r.look()
+		found = found || r.read < r.end
+	}
+	return found
+}
+
+func (s *Source) empty() bool {
+	for _, r := range s.rings {
+		if r.fill() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// rest waits for events: by a short pause while they flow, asleep when it has been quiet.
+func (s *Source) rest() {
+	if !s.empty() {
+		// Something waits behind the horizon.
+		time.Sleep(2 * slack)
+		return
+	}
+	s.quiet++
+	if s.quiet < quietLooks {
+		time.Sleep(pollPause)
+		return
+	}
+	atomic.StoreUint32(&s.ctl.ReaderSleeps, 1)
+	if s.empty() {
+		var evs [8]unix.EpollEvent
+		_, _ = unix.EpollWait(s.epoll, evs[:], int(sleepMax/time.Millisecond))
+	}
+	atomic.StoreUint32(&s.ctl.ReaderSleeps, 0)
+	s.syncClock()
+}
+
+// Stop detaches the programs; what the rings hold can still be read.
+func (s *Source) Stop() error {
+	if s.stopped {
+		return nil
+	}
+	var errs []error
+	for _, l := range s.links {
+		errs = append(errs, l.Close())
+	}
+	s.links = nil
+	s.stopped = true
+	return errors.Join(errs...)
+}
+
+// Close detaches and unloads everything. The counters keep their last values.
+func (s *Source) Close() error {
+	if s.closed {
+		return nil
+	}
+	err := s.Stop()
+	if s.coll != nil {
+		s.final = s.Stats()
+	}
+	s.closed = true
+	for _, r := range s.rings {
+		r.close()
+	}
+	s.rings, s.current = nil, nil
+	if s.ctlBytes != nil {
+		_ = unix.Munmap(s.ctlBytes)
+		s.ctlBytes, s.ctl = nil, nil
+	}
+	if s.epoll >= 0 {
+		_ = unix.Close(s.epoll)
+	}
+	if s.coll != nil {
+		s.coll.Close()
+	}
+	return err
+}
+
+// SelfTest makes failing opens of this process visible, whatever else is selected.
+func (s *Source) SelfTest(on bool) error {
+	if !on {
+		if s.cfg.DropFailed {
+			atomic.StoreUint32(&s.ctl.DropFailed, 1)
+		}
+		return s.Select(s.cfg.Syscalls)
+	}
+	atomic.StoreUint32(&s.ctl.DropFailed, 0)
+	return s.Select(append([]*event.Syscall{event.SyscallByName("openat")}, s.cfg.Syscalls...))
+}
