@@ -25,7 +25,7 @@ func Load(o Options) (*Config, []diag.Problem) {
 	if usable(d.Problems) {
 		d.check(c)
 	}
-	if len(d.Files) > 0 && len(d.Root.Keys) == 0 {
+	if len(d.Files) > 0 && len(d.Root.Keys) == 0 && usable(d.Problems) {
 		d.report(Pos{File: d.Files[0]}, CodeEmpty, diag.Warning, "the configuration is empty", "")
 	}
 	sort.SliceStable(d.Problems, func(i, j int) bool { return d.Problems[i].Severity < d.Problems[j].Severity })
