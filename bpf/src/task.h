@@ -101,12 +101,14 @@ static __always_inline u32 loginuid(struct task_struct *t)
 
 static __always_inline u64 rss_pages(struct mm_struct *mm, int i)
 {
-	s64 n;
+	s64 n = 0;
 	struct mm_struct___rss *old = (void *)mm;
 	if (bpf_core_field_exists(((struct mm_struct___rss *)0)->rss_stat.count))
 		n = BPF_CORE_READ(old, rss_stat.count[i].counter);
 	else
-		n = BPF_CORE_READ(mm, rss_stat[i].count);
+		/* An index that is not a constant would use the stride of the structure as it stands here. */
+		bpf_probe_read_kernel(&n, sizeof(n), (void *)(NUM(mm) + bpf_core_field_offset(struct mm_struct, rss_stat) +
+			i * bpf_core_type_size(struct percpu_counter) + bpf_core_field_offset(struct percpu_counter, count)));
 	return n > 0 ? n : 0;
 }
 
