@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import "strconv"
+
+// typeNames are the published names of the parameter types, by number.
+var typeNames = [...]string{
+	"NONE", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32",
+	"UINT64", "CHARBUF", "BYTEBUF", "ERRNO", "SOCKADDR", "SOCKTUPLE", "FD", "PID",
+	"FDLIST", "FSPATH", "SYSCALLID", "SIGTYPE", "RELTIME", "ABSTIME", "PORT", "L4PROTO",
+	"SOCKFAMILY", "BOOL", "IPV4ADDR", "DYN", "FLAGS8", "FLAGS16", "FLAGS32", "UID",
+	"GID", "DOUBLE", "SIGSET", "CHARBUFARRAY", "CHARBUF_PAIR_ARRAY", "IPV4NET", "IPV6ADDR", "IPV6NET",
+	"IPADDR", "IPNET", "MODE", "FSRELPATH", "ENUMFLAGS8", "ENUMFLAGS16", "ENUMFLAGS32", "FD32",
+	"PID32",
+}
+
+// String is the published name of the type, as lists of fields and events show it.
+func (t ParamType) String() string {
+	if int(t) < len(typeNames) {
+		return typeNames[t]
+	}
+	return "TYPE" + strconv.Itoa(int(t))
+}
