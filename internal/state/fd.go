@@ -65,11 +65,12 @@ const (
 	L4Raw     L4Proto = 5
 )
 
-// FD is one open descriptor of a process.
+// FD is one open descriptor of a process. Processes that were forked share entries until one of
+// them changes its own, so only the state writes to an entry that stands in a table.
 type FD struct {
 	Num     int64
 	Type    FDType
-	L4      L4Proto
+	L4      L4Proto // as the socket was made; see Transport
 	Flags   FDFlags
 	Open    uint32 // published open flags (PPM_O_*)
 	Dev     uint32
@@ -83,26 +84,109 @@ type FD struct {
 	// UnixSource and UnixDest are the kernel's socket pointers of a unix socket.
 	UnixSource, UnixDest uint64
 
-	// The texts keep their memory when the slot is used again.
-	name, raw, real []byte
+	// The three texts lie in one buffer, which keeps its memory when the entry is used again.
+	// Equal texts share their bytes.
+	buf             []byte
+	name, raw, real span
+
+	refs  int32 // tables that hold the entry
+	bytes int32 // what the pool counts for it
 }
 
+// span is a part of an entry's buffer.
+type span struct{ off, len uint16 }
+
+// maxText is the longest text that an entry keeps; longer ones are cut.
+const maxText = 8192
+
 // Name is the descriptor's name: the path of a file, the tuple of a socket. Borrowed.
-func (f *FD) Name() string { return text(f.name) }
+func (f *FD) Name() string { return f.text(f.name) }
 
 // RawName is the path as the program gave it. Borrowed.
-func (f *FD) RawName() string { return text(f.raw) }
+func (f *FD) RawName() string { return f.text(f.raw) }
 
 // RealPath is the path to which the kernel resolved the open; "" if unknown. Borrowed.
-func (f *FD) RealPath() string { return text(f.real) }
+func (f *FD) RealPath() string { return f.text(f.real) }
 
-// SetName, SetRawName and SetRealPath copy their argument into the slot's memory.
-func (f *FD) SetName(s string) { f.name = append(f.name[:0], s...) }
+// SetName copies the name into the entry's memory.
+func (f *FD) SetName(s string) { f.set(&f.name, s) }
 
-// SetRawName sets the path as the program gave it.
-func (f *FD) SetRawName(s string) { f.raw = append(f.raw[:0], s...) }
+// SetRawName copies the path as the program gave it into the entry's memory.
+func (f *FD) SetRawName(s string) { f.set(&f.raw, s) }
 
-// SetRealPath sets the path to which the kernel resolved the open.
-func (f *FD) SetRealPath(s string) { f.real = append(f.real[:0], s...) }
+// SetRealPath copies the path to which the kernel resolved the open into the entry's memory.
+func (f *FD) SetRealPath(s string) { f.set(&f.real, s) }
+
+// Transport is the transport protocol as it is reported: a socket that has neither connected nor
+// bound has none yet, unless it is a raw one.
+func (f *FD) Transport() L4Proto {
+	switch {
+	case f.Type < FDIPv4Sock || f.Type > FDIPv6ServSock:
+		return L4NA
+	case f.L4 == L4Raw || f.Flags&(FDRoleClient|FDRoleServer) != 0:
+		return f.L4
+	}
+	return L4NA
+}
+
+func (f *FD) text(s span) string {
+	return text(f.buf[s.off : int(s.off)+int(s.len)])
+}
+
+// set stores s as the text that at describes, next to the other two.
+func (f *FD) set(at *span, s string) {
+	s = s[:min(len(s), maxText)]
+	*at = span{}
+	others := [...]span{f.name, f.raw, f.real}
+	kept := 0
+	for _, o := range others {
+		if o.len == 0 {
+			continue
+		}
+		if f.text(o) == s {
+			*at = o
+			return
+		}
+		kept = max(kept, int(o.off)+int(o.len))
+	}
+	if len(s) == 0 {
+		return
+	}
+	if kept+len(s) > 3*maxText {
+		f.compact()
+		f.set(at, s)
+		return
+	}
+	f.buf = append(f.buf[:kept], s...)
+	*at = span{uint16(kept), uint16(len(s))}
+}
+
+// compact moves the texts to the start of a new buffer.
+func (f *FD) compact() {
+	old := *f
+	f.buf, f.name, f.raw, f.real = nil, span{}, span{}, span{}
+	f.SetName(old.Name())
+	f.SetRawName(old.RawName())
+	f.SetRealPath(old.RealPath())
+}
+
+// setNameBuf makes b, which was appended to the empty buffer of f, its name.
+func (f *FD) setNameBuf(b []byte) {
+	f.buf = b[:min(len(b), maxText)]
+	f.name = span{0, uint16(len(f.buf))}
+	f.raw, f.real = span{}, span{}
+}
+
+// clear empties the entry but for its memory.
+func (f *FD) clear() {
+	*f = FD{buf: f.buf[:0], bytes: f.bytes}
+}
+
+// copyFrom makes f an equal of o with memory of its own.
+func (f *FD) copyFrom(o *FD) {
+	buf, bytes := f.buf[:0], f.bytes
+	*f = *o
+	f.buf, f.bytes, f.refs = append(buf, o.buf...), bytes, 0
+}
 
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -4,8 +4,10 @@ package state
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state/container"
 )
 
 // Options bound the state and say where it may look things up. The zero value of a limit means
@@ -25,6 +27,8 @@ type Options struct {
 	ProcLookup bool
 	// MaxLookups bounds the lookups in /proc per second.
 	MaxLookups int
+	// Now is the clock of the events, ns since the epoch; the machine's by default.
+	Now func() uint64
 	// Logger receives what went wrong; nil discards it.
 	Logger *slog.Logger
 }
@@ -57,6 +61,9 @@ func (o *Options) setDefaults() {
 	if o.MaxLookups <= 0 {
 		o.MaxLookups = DefaultMaxLookups
 	}
+	if o.Now == nil {
+		o.Now = func() uint64 { return uint64(time.Now().UnixNano()) }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,16 +71,69 @@ func (o *Options) setDefaults() {
 
 // State is all that is known of the machine. It belongs to one goroutine.
 type State struct {
-	opt     Options
-	threads map[int64]*Thread
-	procs   map[int64]*Process
-	stats   Stats
+	opt      Options
+	threads  map[int64]*Thread
+	procs    map[int64]*Process
+	families map[int64]*family // by the number of the parent
+	nobody   *Process          // the process of the fake threads
+	pool     fdPool
+	stats    Stats
+
+	peakThreads, peakProcs int
+	exits                  recentExits
+
+	goneQueue []*Process // gone processes, longest first; some forgotten meanwhile
+	gone      int
+	goneBytes int
+
+	names   interner
+	argvs   blocks[argv]
+	envs    blocks[[]string]
+	cgroups blocks[cgroupSet]
+	scratch []byte
+	line    []byte
+	nums    []int64
+
+	containers *container.Matcher
+	users      userTables
+	proc       *procFS
+	snap       snapshot
+
+	// The event that is being applied.
+	ts      uint64
+	th      *Thread
+	fd      *FD
+	num     int64
+	loose   FD  // a descriptor that rules see but that enters no table
+	changed *FD // whose name the event changed
+	holdT   bool
+	holdF   bool
+	after   afterwards
+
+	nextPurge uint64
 }
 
 // New returns an empty state.
 func New(o Options) *State {
 	o.setDefaults()
-	return &State{opt: o, threads: map[int64]*Thread{}, procs: map[int64]*Process{}}
+	s := &State{
+		opt:        o,
+		threads:    map[int64]*Thread{},
+		procs:      map[int64]*Process{},
+		families:   map[int64]*family{},
+		nobody:     unknownProcess(),
+		pool:       fdPool{limit: o.MaxFDBytes},
+		exits:      newRecentExits(),
+		names:      newInterner(),
+		argvs:      newBlocks[argv](generationBytes),
+		envs:       newBlocks[[]string](generationBytes),
+		cgroups:    newBlocks[cgroupSet](generationBytes / 4),
+		containers: container.NewMatcher(),
+		users:      newUserTables(o.HostRoot),
+		num:        -1,
+	}
+	s.proc = newProcFS(s)
+	return s
 }
 
 // Apply does what an event changes before rules may see it. It returns the thread that caused the
@@ -81,15 +141,83 @@ func New(o Options) *State {
 // descriptor that the event is about, nil if it is unknown; and its number, -1 if it is about none.
 // What it returns is borrowed until the next Apply.
 func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
-	return s.fake(ev.TID()), nil, -1
+	s.flush()
+	if s.changed != nil {
+		s.changed.Flags &^= FDNameChanged
+		s.changed = nil
+	}
+	typ := ev.Type()
+	info := ev.Info()
+	s.ts, s.th, s.fd, s.num = ev.Time(), nil, nil, -1
+	if info.Category&event.CatIter != 0 {
+		handlers[typ](s, ev, nil)
+		return s.th, nil, -1
+	}
+	if s.snap.open {
+		s.endSnapshot()
+	}
+	if !hasThread(info) {
+		if h := handlers[typ]; h != nil {
+			h(s, ev, nil)
+		}
+		return nil, nil, -1
+	}
+	if s.ts >= s.nextPurge {
+		s.purge()
+	}
+	t := s.caller(ev.TID(), typ)
+	s.th = t
+	s.holdT = t.Fake || t.snapshot >= s.ts
+	s.holdF = t.Fake || t.Proc.snapshotFDs >= s.ts
+	if s.ts > t.seen {
+		t.seen = s.ts
+	}
+	if i := fdParams[typ]; i >= 0 {
+		if n, ok := ev.Int(int(i)); ok {
+			s.num = n
+			s.fd = t.Proc.FDs.Get(n)
+		}
+	}
+	if h := handlers[typ]; h != nil {
+		h(s, ev, t)
+	}
+	s.th.LastFD = s.num
+	return s.th, s.fd, s.num
+}
+
+// hasThread reports whether an event is caused by the thread in its header.
+func hasThread(info *event.Info) bool {
+	return info.Category&event.CatMeta == 0 && info.Category&event.CatPlugin == 0 || info.Code == procInfo
+}
+
+// procInfo is the event with a thread's processor time.
+const procInfo event.Type = 234
+
+// caller returns the thread that caused an event. Threads that come or go are not looked up: what
+// their events say is newer than what /proc could.
+func (s *State) caller(tid int64, typ event.Type) *Thread {
+	t := s.threads[tid]
+	if t != nil && (!t.Fake || t.retry > s.ts) {
+		return t
+	}
+	lookup := true
+	switch typ {
+	case event.Clone, event.Fork, event.VFork, event.Clone3, event.ProcExit, event.Switch:
+		lookup = false
+	}
+	if lookup {
+		if found := s.lookup(tid); found != nil {
+			return found
+		}
+	}
+	if t == nil {
+		t = s.fakeThread(tid)
+	}
+	return t
 }
 
 // After does what an event changes once the rules have seen it: what was closed or has exited goes.
-func (s *State) After(ev *event.Event) {}
-
-func (s *State) fake(tid int64) *Thread {
-	return &Thread{TID: tid, Fake: true}
-}
+func (s *State) After(ev *event.Event) { s.flush() }
 
 // Thread returns the thread with that number, nil if it is unknown. It looks into the table alone.
 func (s *State) Thread(tid int64) *Thread { return s.threads[tid] }
@@ -97,5 +225,5 @@ func (s *State) Thread(tid int64) *Thread { return s.threads[tid] }
 // Process returns the process with that number, nil if it is unknown.
 func (s *State) Process(pid int64) *Process { return s.procs[pid] }
 
-// Stats returns the counters and sizes of now.
-func (s *State) Stats() Stats { return s.stats }
+// handler applies one kind of event; t is the thread that caused it.
+type handler func(s *State, ev *event.Event, t *Thread)

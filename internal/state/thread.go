@@ -29,6 +29,13 @@ type Thread struct {
 
 	// seen is the time of the newest event, snapshot the time up to which a snapshot holds.
 	seen, snapshot uint64
+	// retry is when a lookup of a fake thread may be tried again.
+	retry uint64
+	// start is the kernel's start time of the thread, 0 if unknown.
+	start uint64
+
+	next, prev *Thread // the living threads of the process
+	enter      enterCall
 }
 
 // Process is a thread group: what all its threads share. A process whose parent has gone keeps
@@ -81,7 +88,20 @@ type Process struct {
 	// Gone says that the last thread has exited: the entry is only reachable as a Lineage.
 	Gone bool
 
-	snapshotFDs uint64
+	// snapshotFDs and snapshotCwd are the times up to which a snapshot of the descriptors and of
+	// the working directory holds.
+	snapshotFDs, snapshotCwd uint64
+
+	threads *Thread // list of the living and dead threads that stand in the table
+	// The living processes whose PPID is this one's, also while this one is unknown.
+	children         *Process
+	sibNext, sibPrev *Process
+	family           *family
+	// The processes whose Lineage is this one.
+	heirs              *Process
+	heirNext, heirPrev *Process
+	goneBytes          int
+	userNS             *userTable
 }
 
 // NoID is the user or group number that stands for none or unknown.

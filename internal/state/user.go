@@ -2,6 +2,16 @@
 
 package state
 
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+)
+
 // User is one entry of a user table.
 type User struct {
 	UID, GID          uint32
@@ -14,9 +24,233 @@ type Group struct {
 	Name string
 }
 
+// userTable are the users and groups of the host, or of one container.
+type userTable struct {
+	users  map[uint32]User
+	groups map[uint32]Group
+
+	passwd, group string // files
+	passwdTime    time.Time
+	groupTime     time.Time
+	checked       uint64 // when the files were last looked at
+}
+
+// userTables are the tables of the host, which has the empty name, and of the containers.
+type userTables struct {
+	host *userTable
+	by   map[string]*userTable
+}
+
+const (
+	userCheck     = 5e9 // ns between two looks at the files' times
+	maxUserTables = 4096
+	maxUserFile   = 16 << 20
+)
+
+func newUserTables(hostRoot string) userTables {
+	return userTables{host: newUserTable(hostRoot), by: map[string]*userTable{}}
+}
+
+func newUserTable(root string) *userTable {
+	t := &userTable{users: map[uint32]User{}, groups: map[uint32]Group{}}
+	if root != "" {
+		t.passwd, t.group = filepath.Join(root, "etc/passwd"), filepath.Join(root, "etc/group")
+	}
+	return t
+}
+
 // User returns the user with that number, as the machine or container knows him in which t runs; t
 // is nil for the host.
-func (s *State) User(uid uint32, t *Thread) (User, bool) { return User{}, false }
+func (s *State) User(uid uint32, t *Thread) (User, bool) {
+	if uid == NoID {
+		return User{}, false
+	}
+	table := s.userTable(t)
+	s.refresh(table)
+	u, ok := table.users[uid]
+	if !ok && uid == 0 {
+		return User{Name: "root", Home: "/root"}, true
+	}
+	return u, ok
+}
 
 // Group returns the group with that number, as User does.
-func (s *State) Group(gid uint32, t *Thread) (Group, bool) { return Group{}, false }
+func (s *State) Group(gid uint32, t *Thread) (Group, bool) {
+	if gid == NoID {
+		return Group{}, false
+	}
+	table := s.userTable(t)
+	s.refresh(table)
+	g, ok := table.groups[gid]
+	if !ok && gid == 0 {
+		return Group{Name: "root"}, true
+	}
+	return g, ok
+}
+
+// userTable returns the table for t's container.
+func (s *State) userTable(t *Thread) *userTable {
+	if t == nil || t.Proc.Container.ID == "" {
+		return s.users.host
+	}
+	p := t.Proc
+	if p.userNS != nil {
+		return p.userNS
+	}
+	p.userNS = s.containerUsers(p.Container.ID, p.PID)
+	return p.userNS
+}
+
+// containerUsers returns the table of a container. Its files are those that process pid sees.
+func (s *State) containerUsers(id string, pid int64) *userTable {
+	if t := s.users.by[id]; t != nil {
+		if t.passwd == "" || fileExists(t.passwd) || pid <= 0 {
+			return t
+		}
+	}
+	if len(s.users.by) >= maxUserTables {
+		clear(s.users.by)
+	}
+	root := ""
+	if s.opt.ProcLookup && pid > 0 {
+		root = s.proc.file(pid, "root")
+	}
+	t := newUserTable(root)
+	s.users.by[id] = t
+	return t
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// refresh reads the files of a table again if they have changed.
+func (s *State) refresh(t *userTable) {
+	if t.passwd == "" || t.checked != 0 && s.ts < t.checked+userCheck {
+		return
+	}
+	t.checked = max(s.ts, 1)
+	if b, ok := s.changedFile(t.passwd, &t.passwdTime); ok {
+		clear(t.users)
+		parseUsers(t.users, b)
+	}
+	if b, ok := s.changedFile(t.group, &t.groupTime); ok {
+		clear(t.groups)
+		parseGroups(t.groups, b)
+	}
+}
+
+// changedFile returns the content of a file that is another than at the time in at.
+func (s *State) changedFile(name string, at *time.Time) ([]byte, bool) {
+	info, err := os.Stat(name)
+	if err != nil || info.ModTime().Equal(*at) || !info.Mode().IsRegular() || info.Size() > maxUserFile {
+		return nil, false
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		s.opt.Logger.Warn("cannot read user file", "file", name, "error", err)
+		return nil, false
+	}
+	*at = info.ModTime()
+	s.stats.UserLoads++
+	return b, true
+}
+
+// eachEntry calls f with the fields of each line that has at least n, but for those that name
+// another source of entries.
+func eachEntry(b []byte, n int, f func(fields [][]byte)) {
+	for len(b) > 0 {
+		var line []byte
+		line, b, _ = bytes.Cut(b, []byte{'\n'})
+		if len(line) == 0 || line[0] == '#' || line[0] == '+' || line[0] == '-' {
+			continue
+		}
+		if fields := bytes.Split(line, []byte{':'}); len(fields) >= n {
+			f(fields)
+		}
+	}
+}
+
+func parseUsers(m map[uint32]User, b []byte) {
+	eachEntry(b, 7, func(f [][]byte) {
+		uid, err := strconv.ParseUint(string(f[2]), 10, 32)
+		if err != nil {
+			return
+		}
+		gid, _ := strconv.ParseUint(string(f[3]), 10, 32)
+		if _, taken := m[uint32(uid)]; taken {
+			return
+		}
+		m[uint32(uid)] = User{uint32(uid), uint32(gid), string(f[0]), string(f[5]), string(f[6])}
+	})
+}
+
+func parseGroups(m map[uint32]Group, b []byte) {
+	eachEntry(b, 3, func(f [][]byte) {
+		gid, err := strconv.ParseUint(string(f[2]), 10, 32)
+		if err != nil {
+			return
+		}
+		if _, taken := m[uint32(gid)]; !taken {
+			m[uint32(gid)] = Group{uint32(gid), string(f[0])}
+		}
+	})
+}
+
+var (
+	userUID       = index(event.UserAdded, "uid")
+	userGID       = index(event.UserAdded, "gid")
+	userName      = index(event.UserAdded, "name")
+	userHome      = index(event.UserAdded, "home")
+	userShell     = index(event.UserAdded, "shell")
+	userContainer = index(event.UserAdded, "container_id")
+
+	groupGID       = index(event.GroupAdded, "gid")
+	groupName      = index(event.GroupAdded, "name")
+	groupContainer = index(event.GroupAdded, "container_id")
+)
+
+// eventUsers returns the table that an event about a user or group speaks of.
+func (s *State) eventUsers(ev *event.Event, at int) *userTable {
+	id, _ := ev.Text(at)
+	if id == "" {
+		s.refresh(s.users.host)
+		return s.users.host
+	}
+	return s.containerUsers(s.names.text(id), 0)
+}
+
+func (s *State) onUserAdded(ev *event.Event, _ *Thread) {
+	uid := uint32(uintOf(ev, userUID, uint64(NoID)))
+	s.eventUsers(ev, userContainer).users[uid] = User{
+		UID: uid, GID: uint32(uintOf(ev, userGID, 0)), Name: s.param(ev, userName, ""),
+		Home: s.param(ev, userHome, ""), Shell: s.param(ev, userShell, ""),
+	}
+}
+
+func (s *State) onUserDeleted(ev *event.Event, _ *Thread) {
+	delete(s.eventUsers(ev, userContainer).users, uint32(uintOf(ev, userUID, uint64(NoID))))
+}
+
+func (s *State) onGroupAdded(ev *event.Event, _ *Thread) {
+	gid := uint32(uintOf(ev, groupGID, uint64(NoID)))
+	s.eventUsers(ev, groupContainer).groups[gid] = Group{gid, s.param(ev, groupName, "")}
+}
+
+func (s *State) onGroupDeleted(ev *event.Event, _ *Thread) {
+	delete(s.eventUsers(ev, groupContainer).groups, uint32(uintOf(ev, groupGID, uint64(NoID))))
+}
+
+// SetUsers replaces the users and groups of the host by those of a capture, whose machine is
+// another one: the files of this one are not read any more.
+func (s *State) SetUsers(users []User, groups []Group) {
+	t := newUserTable("")
+	for _, u := range users {
+		t.users[u.UID] = u
+	}
+	for _, g := range groups {
+		t.groups[g.GID] = g
+	}
+	s.users.host = t
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+// afterwards is what an event changes once the rules have seen it.
+type afterwards struct {
+	thread      *Thread // has exited
+	reaper      int64   // who takes its children, 0 if the kernel did not say
+	closing     *Process
+	first, last int64
+}
+
+// flush does what was put off. It is called by After, and by Apply for callers without After.
+func (s *State) flush() {
+	if p := s.after.closing; p != nil {
+		s.after.closing = nil
+		if !p.Gone {
+			s.closeRange(p, s.after.first, s.after.last)
+		}
+	}
+	if t := s.after.thread; t != nil {
+		s.after.thread = nil
+		s.finish(t, s.after.reaper)
+	}
+}
+
+// closeRange removes the descriptors from first to last.
+func (s *State) closeRange(p *Process, first, last int64) {
+	if first == last {
+		s.pool.remove(&p.FDs, first)
+		return
+	}
+	for _, num := range s.numbers(p.FDs, first, last) {
+		s.pool.remove(&p.FDs, num)
+	}
+}
+
+// numbers returns the numbers of the known descriptors from first to last.
+func (s *State) numbers(t FDTable, first, last int64) []int64 {
+	nums := s.nums[:0]
+	t.Each(func(f *FD) bool {
+		if f.Num >= first && f.Num <= last {
+			nums = append(nums, f.Num)
+		}
+		return true
+	})
+	s.nums = nums
+	return nums
+}
+
+// finish removes a thread that has exited. A leader stays until its last thread has gone.
+func (s *State) finish(t *Thread, reaper int64) {
+	if s.threads[t.TID] != t {
+		return
+	}
+	p := t.Proc
+	if t.Fake {
+		s.removeThread(t)
+		return
+	}
+	if p.Threads > 0 && t == p.Main {
+		return
+	}
+	if p.Threads == 0 {
+		s.reparent(p, s.reaper(p, reaper))
+		if p.Main != nil && p.Main != t && p.Main.Dead {
+			s.removeThread(p.Main)
+		}
+	}
+	s.removeThread(t)
+}
+
+// recentExits remembers for a while which threads have exited, in two generations.
+type recentExits struct {
+	now, before map[int64]uint64
+	since       uint64
+}
+
+const (
+	exitMemory   = 10e9 // ns that a generation lasts
+	maxExits     = 16384
+	cloneStaleNS = 2e9 // ns after which an entry is not taken for the child of a clone any more
+)
+
+func newRecentExits() recentExits {
+	return recentExits{now: map[int64]uint64{}, before: map[int64]uint64{}}
+}
+
+func (r *recentExits) add(tid int64, ts uint64) {
+	if len(r.now) >= maxExits || ts > r.since+exitMemory {
+		r.now, r.before = r.before, r.now
+		clear(r.now)
+		r.since = ts
+	}
+	r.now[tid] = ts
+}
+
+// at returns when the thread exited, 0 if that is not remembered.
+func (r *recentExits) at(tid int64) uint64 {
+	if ts := r.now[tid]; ts != 0 {
+		return ts
+	}
+	return r.before[tid]
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import "github.com/gyrfalcon/gyrfalcon/internal/event"
+
+// allCaps is the full capability set.
+const allCaps = 1<<41 - 1
+
+// Published prctl options.
+const (
+	prSetSubreaper = 36
+	prGetSubreaper = 37
+)
+
+// rlimitNoFile is the published number of the limit on descriptors.
+const rlimitNoFile = 7
+
+// credParams holds the index of the effective identifier in the parameters of the calls that set it.
+var credParams = map[event.Type]int{
+	event.SetUID:    index(event.SetUID, "uid"),
+	event.SetGID:    index(event.SetGID, "gid"),
+	event.SetREUID:  index(event.SetREUID, "euid"),
+	event.SetREGID:  index(event.SetREGID, "egid"),
+	event.SetResUID: index(event.SetResUID, "euid"),
+	event.SetResGID: index(event.SetResGID, "egid"),
+}
+
+var (
+	capsetInh   = index(event.Capset, "cap_inheritable")
+	capsetPrm   = index(event.Capset, "cap_permitted")
+	capsetEff   = index(event.Capset, "cap_effective")
+	unshareFlag = index(event.Unshare, "flags")
+	setnsFlag   = index(event.SetNS, "nstype")
+	prctlOption = index(event.Prctl, "option")
+	prctlArg    = index(event.Prctl, "arg2_int")
+
+	rlimitCur      = index(event.SetRLimit, "cur")
+	rlimitResource = index(event.SetRLimit, "resource")
+	prlimitNew     = index(event.PRLimit, "newcur")
+	prlimitOld     = index(event.PRLimit, "oldcur")
+	prlimitPID     = index(event.PRLimit, "pid")
+	prlimitRes     = index(event.PRLimit, "resource")
+)
+
+func (s *State) onSetUID(ev *event.Event, t *Thread) {
+	if id, ok := s.newID(ev); ok {
+		t.UID = id
+	}
+}
+
+func (s *State) onSetGID(ev *event.Event, t *Thread) {
+	if id, ok := s.newID(ev); ok {
+		t.GID = id
+	}
+}
+
+// newID is the effective identifier that a call has set; ok is false if it keeps the old one.
+func (s *State) newID(ev *event.Event) (id uint32, ok bool) {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+		return 0, false
+	}
+	v, ok := ev.Uint(credParams[ev.Type()])
+	return uint32(v), ok && uint32(v) != NoID
+}
+
+func (s *State) onCapset(ev *event.Event, t *Thread) {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+		return
+	}
+	t.Caps = Caps{
+		Inheritable: uintOf(ev, capsetInh, t.Caps.Inheritable),
+		Permitted:   uintOf(ev, capsetPrm, t.Caps.Permitted),
+		Effective:   uintOf(ev, capsetEff, t.Caps.Effective),
+	}
+}
+
+func (s *State) onUnshare(ev *event.Event, t *Thread) {
+	s.newNamespaces(ev, t, uintOf(ev, unshareFlag, 0))
+}
+
+func (s *State) onSetNS(ev *event.Event, t *Thread) {
+	s.newNamespaces(ev, t, uintOf(ev, setnsFlag, 0))
+}
+
+// newNamespaces applies the change of namespaces: whoever enters a user namespace has all
+// capabilities there, and what is shared no more is copied.
+func (s *State) newNamespaces(ev *event.Event, t *Thread, flags uint64) {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+		return
+	}
+	if flags&cloneNewUser != 0 {
+		t.Caps = Caps{Inheritable: t.Caps.Inheritable, Permitted: allCaps, Effective: allCaps}
+	}
+	if flags&cloneFiles != 0 && ev.Type() == event.Unshare && t.Proc.Threads <= 1 && !s.holdF {
+		s.pool.unshare(&t.Proc.FDs)
+	}
+	t.Proc.userNS = nil
+}
+
+func (s *State) onSetSID(ev *event.Event, t *Thread) {
+	if sid, ok := ev.Int(0); ok && sid >= 0 && !s.holdT {
+		t.Proc.SID = sid
+	}
+}
+
+func (s *State) onPrctl(ev *event.Event, t *Thread) {
+	if !succeeded(ev) || s.holdT {
+		return
+	}
+	switch option, _ := ev.Uint(prctlOption); option {
+	case prSetSubreaper, prGetSubreaper:
+		t.Proc.Reaper = intOf(ev, prctlArg, 0) != 0
+	}
+}
+
+// onRLimit takes the limit on descriptors that getrlimit tells or setrlimit sets.
+func (s *State) onRLimit(ev *event.Event, t *Thread) {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+		return
+	}
+	if resource, ok := ev.Uint(rlimitResource); ok && resource == rlimitNoFile {
+		t.Proc.FDLimit = intOf(ev, rlimitCur, t.Proc.FDLimit)
+	}
+}
+
+func (s *State) onPRLimit(ev *event.Event, t *Thread) {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+		return
+	}
+	if resource, ok := ev.Uint(prlimitRes); !ok || resource != rlimitNoFile {
+		return
+	}
+	p := t.Proc
+	if pid := intOf(ev, prlimitPID, 0); pid > 0 {
+		if p = s.procs[pid]; p == nil {
+			return
+		}
+	}
+	limit := intOf(ev, prlimitNew, -1)
+	if limit == -1 {
+		limit = intOf(ev, prlimitOld, -1)
+	}
+	if limit != -1 {
+		p.FDLimit = limit
+	}
+}

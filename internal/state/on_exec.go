@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package state
+
+import (
+	"strings"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+)
+
+// Published flags of an executed file.
+const (
+	exeWritable  = 1
+	exeUpper     = 2
+	exeFromMemFD = 4
+	exeLower     = 8
+)
+
+// execParams are the positions of the parameters of execve. Those up to gid are execveat's too.
+var execParams = struct {
+	exe, args, pid, ptid, fdlimit, pfMajor, pfMinor, vmSize, vmRSS, vmSwap, comm, cgroups, env, tty, vpgid, loginUID,
+	flags, capInh, capPrm, capEff, ino, ctime, mtime, uid, exepath, pgid, gid,
+	dev, nlink, interp, sid, argsLen, envLen, start int
+}{
+	index(event.Execve, "exe"), index(event.Execve, "args"), index(event.Execve, "pid"),
+	index(event.Execve, "ptid"), index(event.Execve, "fdlimit"), index(event.Execve, "pgft_maj"),
+	index(event.Execve, "pgft_min"), index(event.Execve, "vm_size"), index(event.Execve, "vm_rss"),
+	index(event.Execve, "vm_swap"), index(event.Execve, "comm"), index(event.Execve, "cgroups"),
+	index(event.Execve, "env"), index(event.Execve, "tty"), index(event.Execve, "vpgid"),
+	index(event.Execve, "loginuid"), index(event.Execve, "flags"), index(event.Execve, "cap_inheritable"),
+	index(event.Execve, "cap_permitted"), index(event.Execve, "cap_effective"), index(event.Execve, "exe_ino"),
+	index(event.Execve, "exe_ino_ctime"), index(event.Execve, "exe_ino_mtime"), index(event.Execve, "uid"),
+	index(event.Execve, "trusted_exepath"), index(event.Execve, "pgid"), index(event.Execve, "gid"),
+	optional(event.Execve, "exe_dev"), optional(event.Execve, "exe_nlink"), optional(event.Execve, "interp"),
+	optional(event.Execve, "sid"), optional(event.Execve, "args_len"), optional(event.Execve, "env_len"),
+	optional(event.Execve, "start_time"),
+}
+
+// maxBlock is how much of the arguments and of the environment a record carries.
+const maxBlock = 4096
+
+// onExec applies a successful exec: the process becomes another program.
+func (s *State) onExec(ev *event.Event, t *Thread) {
+	if res, ok := ev.Int(0); !ok || res < 0 {
+		return
+	}
+	if !t.Fake && s.holdT {
+		return
+	}
+	pid := intOf(ev, execParams.pid, ev.TID())
+	if t.Fake {
+		if t = s.execUnknown(ev, pid); t == nil {
+			return
+		}
+		s.th = t
+	}
+	s.takeOver(t, pid)
+	p := t.Proc
+	s.setProgram(ev, t)
+	s.setCredentials(ev, t)
+	s.setEnv(p, ev.Param(execParams.env), ev.TID())
+	if s.ts > p.snapshotFDs {
+		s.pool.unshare(&p.FDs)
+		s.closeOnExec(p)
+	}
+	t.enter.reset()
+}
+
+// execUnknown enters a thread that executes and of which nothing was known.
+func (s *State) execUnknown(ev *event.Event, pid int64) *Thread {
+	p := s.addProcess(pid)
+	t := s.addThread(ev.TID(), p)
+	if t == nil {
+		return nil
+	}
+	t.VTID, p.VPID = ev.TID(), pid
+	s.linkParent(p, intOf(ev, execParams.ptid, -1))
+	t.seen = s.ts
+	return t
+}
+
+// takeOver ends the other threads of a group of which one executes: that one becomes the leader.
+func (s *State) takeOver(t *Thread, pid int64) {
+	p := t.Proc
+	if p.PID != pid {
+		return
+	}
+	if t.Dead {
+		// The leader had exited before another thread executed, which goes by its number now.
+		t.Dead = false
+		p.Threads++
+	}
+	for o := p.threads; o != nil; {
+		next := o.next
+		if o != t {
+			s.removeThread(o)
+		}
+		o = next
+	}
+}
+
+// setProgram takes what an exec tells of the program.
+func (s *State) setProgram(ev *event.Event, t *Thread) {
+	c, p := &execParams, t.Proc
+	p.Exe = s.param(ev, c.exe, na)
+	p.ExecTS = s.ts
+	t.Comm = s.param(ev, c.comm, p.Exe)
+	s.setArgs(p, t.Comm, ev.Param(c.args))
+	p.ArgsLen = uintOf(ev, c.argsLen, 0)
+	p.FDLimit = intOf(ev, c.fdlimit, p.FDLimit)
+	t.PFMajor, t.PFMinor = uintOf(ev, c.pfMajor, t.PFMajor), uintOf(ev, c.pfMinor, t.PFMinor)
+	t.VM = VM{
+		uint32(uintOf(ev, c.vmSize, uint64(t.VM.Size))),
+		uint32(uintOf(ev, c.vmRSS, uint64(t.VM.RSS))),
+		uint32(uintOf(ev, c.vmSwap, uint64(t.VM.Swap))),
+	}
+	if b := ev.Param(c.cgroups); len(b) > 0 {
+		s.setCgroups(p, b)
+	}
+	p.TTY = uint32(uintOf(ev, c.tty, uint64(p.TTY)))
+	p.VPGID = intOf(ev, c.vpgid, p.VPGID)
+	p.PGID = intOf(ev, c.pgid, -1)
+	p.SID = intOf(ev, c.sid, p.SID)
+	if start := uintOf(ev, c.start, 0); start != 0 {
+		p.StartTime, t.start = start, start
+	}
+	s.setExePath(ev, t)
+	s.setExeInfo(ev, p)
+}
+
+func (s *State) setExeInfo(ev *event.Event, p *Process) {
+	c := &execParams
+	flags := uintOf(ev, c.flags, 0)
+	deleted := p.Exec.Deleted
+	p.Exec = ExeInfo{
+		Ino:        uintOf(ev, c.ino, 0),
+		CTime:      uintOf(ev, c.ctime, 0),
+		MTime:      uintOf(ev, c.mtime, 0),
+		Dev:        uint32(uintOf(ev, c.dev, 0)),
+		NLink:      uint32(uintOf(ev, c.nlink, 0)),
+		Interp:     s.param(ev, c.interp, ""),
+		Writable:   flags&exeWritable != 0,
+		UpperLayer: flags&exeUpper != 0,
+		LowerLayer: flags&exeLower != 0,
+		FromMemFD:  flags&exeFromMemFD != 0,
+		Deleted:    deleted,
+	}
+}
+
+// setCredentials takes what an exec tells of the user.
+func (s *State) setCredentials(ev *event.Event, t *Thread) {
+	c := &execParams
+	t.Proc.LoginUID = uint32(uintOf(ev, c.loginUID, uint64(t.Proc.LoginUID)))
+	if _, ok := ev.Uint(c.capInh); ok {
+		t.Caps = Caps{uintOf(ev, c.capInh, 0), uintOf(ev, c.capPrm, 0), uintOf(ev, c.capEff, 0)}
+	}
+	t.UID = uint32(uintOf(ev, c.uid, uint64(t.UID)))
+	t.GID = uint32(uintOf(ev, c.gid, uint64(t.GID)))
+}
+
+// setExePath takes the path of the executed file: as the kernel tells it or, in old records, as the
+// enter event asked for it.
+func (s *State) setExePath(ev *event.Event, t *Thread) {
+	p := t.Proc
+	p.Exec.Deleted = false
+	path, ok := ev.Text(execParams.exepath)
+	if !ok {
+		p.ExePath = s.requestedExe(t)
+		return
+	}
+	s.setTrustedExe(p, path)
+}
+
+// setTrustedExe takes the path of the executed file as the kernel tells it.
+func (s *State) setTrustedExe(p *Process, path string) {
+	path, p.Exec.Deleted = strings.CutSuffix(path, " (deleted)")
+	p.ExePath = s.names.text(path)
+}
+
+// requestedExe is the path that the thread's enter event of execve or execveat named.
+func (s *State) requestedExe(t *Thread) string {
+	p := t.Proc
+	name, dirfd, flags, ok := t.enter.exec()
+	switch {
+	case !ok || name == na:
+		return na
+	case name == "" && flags&atEmptyPath == 0:
+		return na
+	case name == "":
+		if fd := p.FDs.Get(dirfd); fd != nil {
+			return s.names.text(fd.Name())
+		}
+		return na
+	}
+	dir := s.dirName(p, dirfd)
+	if name[0] != '/' && dir == unknownDir {
+		return na
+	}
+	s.scratch = appendPath(s.scratch[:0], dir, name)
+	return s.names.str(s.scratch)
+}
+
+const atEmptyPath = 1 // published PPM_EXVAT_AT_EMPTY_PATH
+
+// param returns a text parameter as a permanent string.
+func (s *State) param(ev *event.Event, i int, def string) string {
+	if v, ok := ev.Text(i); ok {
+		return s.names.text(v)
+	}
+	return def
+}
+
+// setArgs sets the arguments of a process: b holds them without the first, each with a final NUL.
+func (s *State) setArgs(p *Process, comm string, b []byte) {
+	key := append(append(append(s.line[:0], comm...), 0), b...)
+	s.line = key
+	v, ok := s.argvs.get(key)
+	if !ok {
+		v = splitArgs(comm, b)
+		s.argvs.put(string(key), v)
+	}
+	p.Args, p.CmdLine, p.ArgLine = v.args, v.line, ""
+	if len(v.line) > len(comm) {
+		p.ArgLine = v.line[len(comm)+1:]
+	}
+}
+
+// splitArgs makes the command line, of which the arguments are parts.
+func splitArgs(comm string, b []byte) argv {
+	if len(b) == 0 {
+		return argv{line: comm}
+	}
+	if b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	var line strings.Builder
+	line.Grow(len(comm) + 1 + len(b))
+	line.WriteString(comm)
+	line.WriteByte(' ')
+	n := 1
+	for _, c := range b {
+		if c == 0 {
+			n, c = n+1, ' '
+		}
+		line.WriteByte(c)
+	}
+	v := argv{line: line.String(), args: make([]string, 0, n)}
+	rest := v.line[len(comm)+1:]
+	for from, i := 0, 0; i <= len(b); i++ {
+		if i == len(b) || b[i] == 0 {
+			v.args = append(v.args, rest[from:i])
+			from = i + 1
+		}
+	}
+	return v
+}
+
+// setEnv sets the environment of a process: b holds its texts, each with a final NUL.
+func (s *State) setEnv(p *Process, b []byte, tid int64) {
+	p.EnvLen = 0
+	if len(b) >= maxBlock {
+		// The record was full, there may be more.
+		if full := s.proc.environ(tid); len(full) > len(b) {
+			b = full
+		}
+	}
+	if len(b) == 0 {
+		p.Env = nil
+		return
+	}
+	v, ok := s.envs.get(b)
+	if !ok {
+		block := string(b)
+		for rest := block; len(rest) > 0; {
+			kv, tail, _ := strings.Cut(rest, "\x00")
+			v = append(v, kv)
+			rest = tail
+		}
+		s.envs.put(block, v)
+	}
+	p.Env = v
+}
+
+// closeOnExec removes the descriptors that do not survive an exec.
+func (s *State) closeOnExec(p *Process) {
+	nums := s.nums[:0]
+	p.FDs.Each(func(f *FD) bool {
+		if f.Flags&FDCloseOnExec != 0 {
+			nums = append(nums, f.Num)
+		}
+		return true
+	})
+	s.nums = nums
+	for _, n := range nums {
+		s.pool.remove(&p.FDs, n)
+	}
+}
