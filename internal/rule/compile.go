@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rule
+
+import (
+	"errors"
+	"math"
+	"strings"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
+	"github.com/gyrfalcon/gyrfalcon/internal/format"
+)
+
+// allVisible lets a condition see every macro.
+const allVisible = math.MaxInt
+
+// compiledList is a list while a pass resolves it.
+type compiledList struct {
+	*list
+	compiled []string
+	text     string // what stands in the place of the name
+	used     bool
+	direct   []string // lists that it names
+}
+
+// pass resolves everything collected so far. The reference does so after every file, so that a
+// mistake is told of the file that brought it; results are kept from pass to pass.
+type pass struct {
+	c      *collector
+	report *report
+	lists  []*compiledList
+	macros []*macroTree
+	byName map[string]*macroTree
+	rules  []*Rule
+	// parsed and checked remember by text what needs not be done again.
+	parsed  map[string]parsed
+	checked map[string]checked
+	outputs map[string]output
+}
+
+// parsed is a condition that was parsed.
+type parsed struct {
+	tree syntax.Node
+	err  error
+}
+
+// checked is a condition that was checked.
+type checked struct {
+	warnings []filter.Warning
+	err      error
+	types    filter.EventSet
+	syscalls filter.SyscallSet
+	own      int // event types of the condition alone
+}
+
+// output is an output that was parsed.
+type output struct {
+	template *format.Template
+	err      error
+}
+
+// newPass returns a pass over what c collects.
+func newPass(c *collector) *pass {
+	return &pass{c: c, parsed: map[string]parsed{}, checked: map[string]checked{}, outputs: map[string]output{}}
+}
+
+// run resolves lists, macros and rules and reports to r.
+func (p *pass) run(r *report) {
+	p.report = r
+	p.compileLists()
+	p.parseMacros()
+	p.resolveMacros()
+	p.rules = nil
+	for _, d := range p.c.rules {
+		if d.unknownSource || p.c.opts.MinPriority != nil && d.priority > *p.c.opts.MinPriority {
+			continue
+		}
+		rule, err := p.rule(d)
+		if err != nil {
+			r.fail(asFault(err, d.place))
+		}
+		if rule != nil {
+			p.rules = append(p.rules, rule)
+		}
+	}
+	if r.failed {
+		return // what is unused cannot be told as long as rules are missing
+	}
+	for _, m := range p.macros {
+		if !m.used {
+			r.warn(&fault{code: WarnUnusedMacro, message: "Macro not referred to by any other rule/macro", place: m.place})
+		}
+	}
+	for _, l := range p.lists {
+		if !l.used {
+			r.warn(&fault{code: WarnUnusedList, message: "List not referred to by any other rule/macro", place: l.place})
+		}
+	}
+}
+
+// compileLists replaces the names of lists within lists by their items, one level deep.
+func (p *pass) compileLists() {
+	p.lists = nil
+	used := map[string]bool{}
+	for _, l := range p.c.lists {
+		out := &compiledList{list: l}
+		for _, item := range l.items {
+			if other := p.c.listBy[item]; other != nil && other.index < l.visibility {
+				used[item] = true
+				out.direct = append(out.direct, item)
+				out.compiled = append(out.compiled, other.items...)
+				continue
+			}
+			out.compiled = append(out.compiled, item)
+		}
+		out.direct = sortedSet(out.direct)
+		out.text = joinItems(out.compiled)
+		p.lists = append(p.lists, out)
+	}
+	for _, l := range p.lists {
+		l.used = used[l.name]
+	}
+}
+
+// expand replaces the names of lists in a condition.
+func (p *pass) expand(text string, track bool) (*expansion, []string) {
+	x := newExpansion(text, track)
+	var found []string
+	for _, l := range p.lists {
+		if x.replace(l.name, l.text, len(l.compiled) == 0) {
+			l.used = true
+			found = append(found, l.name)
+		}
+	}
+	return x, found
+}
+
+// parse parses a condition whose lists are replaced.
+func (p *pass) parse(text string) parsed {
+	if done, ok := p.parsed[text]; ok {
+		return done
+	}
+	tree, err := syntax.Parse(text)
+	done := parsed{tree, err}
+	p.parsed[text] = done
+	return done
+}
+
+// parseMacros parses the conditions of all macros.
+func (p *pass) parseMacros() {
+	p.macros, p.byName = nil, map[string]*macroTree{}
+	for _, m := range p.c.macros {
+		m.cond.full, m.cond.lead = m.cond.text, 0
+		x, lists := p.expand(m.cond.text, false)
+		t := &macroTree{macro: m, text: x.text, lists: lists}
+		done := p.parse(x.text)
+		if done.err != nil {
+			p.report.fail(p.syntaxFault(done.err, x.text, &m.cond))
+		} else {
+			t.tree, t.direct = done.tree, idents(done.tree)
+		}
+		p.macros = append(p.macros, t)
+		p.byName[m.name] = t
+	}
+}
+
+// resolveMacros replaces macros within macros.
+func (p *pass) resolveMacros() {
+	for _, m := range p.macros {
+		if m.tree == nil {
+			continue
+		}
+		tree, nodes, err := p.resolve(m.tree, m.text, m.visibility, m.place, &m.cond)
+		if err != nil {
+			p.report.fail(asFault(err, m.place))
+		}
+		m.tree, m.nodes, m.resolved = tree, nodes, true // nil if broken
+	}
+}
+
+// resolve replaces the macros of a condition. The tree is nil, without an error, if a macro is
+// broken whose error is already reported.
+func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *condition) (syntax.Node, int, error) {
+	r := &resolver{macros: p.byName, visible: visible}
+	tree, size := r.resolve(n)
+	if r.loop != nil || r.unknown != nil {
+		message, id := "", r.loop
+		hint := ""
+		if id != nil {
+			message = "reference loop in macro '" + id.Name + "'"
+		} else {
+			id = r.unknown
+			message = "Undefined macro '" + id.Name + "' used in filter."
+			hint = p.suggestMacro(id.Name, visible)
+		}
+		f := p.exprFault(ErrValidate, message, at, text, id.Pos, cond)
+		f.hint, f.len = hint, len(id.Name)
+		return nil, 0, f
+	}
+	switch {
+	case r.broken:
+		return nil, 0, nil
+	case r.tooBig:
+		return nil, 0, unfit(at, "condition is too large once its macros are replaced")
+	}
+	for _, m := range r.found {
+		m.used = true
+	}
+	return tree, size, nil
+}
+
+// suggestMacro explains an unknown macro.
+func (p *pass) suggestMacro(name string, visible int) string {
+	if m := p.byName[name]; m != nil && m.index >= visible {
+		return "macro " + name + " is defined further down; a macro sees only those above it"
+	}
+	if p.c.listBy[name] != nil {
+		return name + " is a list, which stands in parentheses: in (" + name + ")"
+	}
+	return diag.DidYouMean(name, names(p.macros, func(m *macroTree) string { return m.name }))
+}
+
+// exprFault is a problem at a position of an expanded condition.
+func (p *pass) exprFault(code, message string, at place, expanded string, pos syntax.Pos, cond *condition) *fault {
+	f := &fault{code: code, message: message, alt: &excerpt{expanded, pos.Offset}}
+	f.place = at.expr(expanded, pos.Line, pos.Col, pos.Offset, at.at)
+	f.place.file, f.place.at = p.locate(cond, pos.Offset)
+	return f
+}
+
+// syntaxFault is a condition's syntax error.
+func (p *pass) syntaxFault(err error, expanded string, cond *condition) *fault {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		e = &syntax.Error{Pos: syntax.Pos{Line: 1, Col: 1}, Msg: err.Error()}
+	}
+	return p.exprFault(ErrCompileCondition, e.Msg, cond.place, expanded, e.Pos, cond)
+}
+
+// locate finds the place in the file that an offset of the expanded condition came from.
+func (p *pass) locate(cond *condition, offset int) (*file, int) {
+	x, _ := p.expand(cond.full, true)
+	at := x.origin(offset) - cond.lead
+	if at < 0 || at > len(cond.text) {
+		at = 0
+	}
+	best := cond.parts[0]
+	for _, part := range cond.parts {
+		if part.start <= at {
+			best = part
+		}
+	}
+	return best.file, best.file.inside(best.node, best.node.Value, at-best.start)
+}
+
+// rule resolves one rule. Without an error the result may be nil: the rule is left out.
+func (p *pass) rule(d *draft) (*Rule, error) {
+	text, err := expandExceptions(d.cond.text, d.exceptions)
+	if err != nil {
+		return nil, err
+	}
+	d.cond.full, d.cond.lead = text, 0
+	if len(d.exceptions) > 0 {
+		d.cond.lead = 1
+	}
+	x, lists := p.expand(text, false)
+	done := p.parse(x.text)
+	if done.err != nil {
+		return nil, p.syntaxFault(done.err, x.text, &d.cond)
+	}
+	tree, _, err := p.resolve(done.tree, x.text, allVisible, d.place, &d.cond)
+	if err != nil || tree == nil {
+		return nil, err
+	}
+	r := &Rule{
+		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.text, Condition: tree, Priority: d.priority,
+		Source: d.source, Tags: d.tags, Enabled: d.enabled, Capture: d.capture, CaptureDuration: d.captureDuration,
+		File: d.place.file.name, Line: d.place.last().Line + 1,
+		macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
+	}
+	ok, err := p.output(d, r)
+	if err != nil || !ok {
+		return nil, err
+	}
+	ok, err = p.check(d, r, x.text)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return r, nil
+}
+
+// containerInfo is a token that outputs used to have; it stands for nothing now.
+const containerInfo = "%container.info"
+
+// output puts the output together and parses it. It reports false if the rule is to be left out.
+func (p *pass) output(d *draft, r *Rule) (bool, error) {
+	text := d.output
+	if strings.Contains(text, containerInfo) {
+		p.report.warn(&fault{
+			code: WarnDeprecated, place: d.place,
+			message: "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The container plugin will automatically add required fields to the output message.",
+		})
+		text = strings.ReplaceAll(text, containerInfo, "")
+	}
+	for i := range p.c.opts.Append {
+		a := &p.c.opts.Append[i]
+		if !a.applies(d) {
+			continue
+		}
+		if a.Output != "" {
+			text += " " + a.Output
+		}
+		if a.Suggested {
+			text += p.c.opts.suggestion(d.source)
+		}
+		if err := p.addFields(a, d, r); err != nil {
+			return false, err
+		}
+	}
+	r.OutputText = text
+	done := p.template(text)
+	if done.err == nil {
+		r.Template = done.template
+		p.deprecatedTokens(d, r)
+		return true, nil
+	}
+	return false, p.outputFault(d, done.err)
+}
+
+// addFields parses the JSON fields that append_output adds.
+func (p *pass) addFields(a *Addition, d *draft, r *Rule) error {
+	for _, added := range a.Fields {
+		text := added.Format
+		if text == "" {
+			text = "%" + added.Key
+		}
+		done := p.template(text)
+		if done.err != nil {
+			return p.outputFault(d, done.err)
+		}
+		r.Fields = append(r.Fields, Field{Key: added.Key, Template: done.template, Typed: added.Format == ""})
+	}
+	return nil
+}
+
+// template parses an output.
+func (p *pass) template(text string) output {
+	done, ok := p.outputs[text]
+	if !ok {
+		done.template, done.err = format.Parse(text, p.c.opts.Catalogue)
+		p.outputs[text] = done
+	}
+	return done
+}
+
+// outputFault reports an output that cannot be parsed. A rule may ask to be left out instead, if
+// the mistake is an unknown field.
+func (p *pass) outputFault(d *draft, err error) error {
+	f := &fault{code: ErrCompileOutput, message: err.Error(), place: d.outputPlace}
+	var e *format.Error
+	if errors.As(err, &e) {
+		f.hint, f.len = e.Hint, len(e.Token)
+		if d.skipUnknown && e.Unknown {
+			f.code = WarnUnknownFilter
+			p.report.warn(f)
+			return nil
+		}
+	}
+	return f
+}
+
+// deprecatedTokens warns of deprecated fields in an output.
+func (p *pass) deprecatedTokens(d *draft, r *Rule) {
+	seen := map[string]bool{}
+	for _, t := range r.Template.Tokens() {
+		if !deprecated(t.Field.Name) || seen[t.Field.Name] {
+			continue
+		}
+		seen[t.Field.Name] = true
+		p.report.warn(&fault{
+			code: WarnDeprecated, place: d.outputPlace, field: t.Field.Name,
+			message: "usage of deprecated field '" + t.Field.Name + "' has been detected in the rule output",
+		})
+	}
+}
+
+// deprecated reports whether a field makes no more sense since only the end of a system call is
+// an event.
+func deprecated(name string) bool {
+	return name == "evt.dir" || name == "evt.wait_latency" || strings.HasPrefix(name, "evt.latency")
+}
+
+// tooManyTypes is the number of event types from which a rule is slow.
+const tooManyTypes = 100
+
+// check checks a rule's condition against the fields and notes its event types. It reports false
+// if the rule is to be left out.
+func (p *pass) check(d *draft, r *Rule, expanded string) (bool, error) {
+	done := p.checkTree(r)
+	if done.err != nil {
+		return false, p.checkFault(d, r, expanded, done.err)
+	}
+	for _, w := range done.warnings {
+		p.conditionWarning(d, expanded, w)
+	}
+	r.Types, r.Syscalls = done.types, done.syscalls
+	if d.source == defaultSource && d.warnTypes && (done.own == 0 || done.own > tooManyTypes) {
+		p.report.warn(&fault{
+			code: WarnNoEventType, place: d.place, hint: "begin the condition with evt.type in (...)",
+			message: "Rule matches too many evt.type values. This has a significant performance penalty.",
+		})
+	}
+	return true, nil
+}
+
+// checkTree checks a resolved condition once.
+func (p *pass) checkTree(r *Rule) checked {
+	key := r.Source + "\x00" + syntax.Print(r.Condition)
+	if done, ok := p.checked[key]; ok {
+		return done
+	}
+	var done checked
+	if done.warnings, done.err = p.c.opts.Check(r.Condition, r.Source); done.err == nil {
+		done.types, done.syscalls, done.err = filter.EventTypes(r.Condition, r.Source)
+		if own, _, err := filter.ConditionTypes(r.Condition); err == nil {
+			done.own = own.Len()
+		}
+	}
+	p.checked[key] = done
+	return done
+}
+
+// checkFault reports a condition that does not fit the fields. A rule may ask to be left out
+// instead, if a field or an event type is unknown.
+func (p *pass) checkFault(d *draft, r *Rule, expanded string, err error) error {
+	var e *filter.Error
+	if !errors.As(err, &e) {
+		e = &filter.Error{Pos: syntax.Pos{Line: 1, Col: 1}, Msg: err.Error()}
+	}
+	f := p.exprFault(ErrCompileCondition, e.Msg, d.cond.place, expanded, e.Pos, &d.cond)
+	f.hint = e.Hint
+	if m, inner := p.culprit(r.macros, r.Source, e); m != nil {
+		f.place.file, f.place.at = p.locate(&m.cond, inner.Pos.Offset)
+		f.hint = strings.TrimPrefix(f.hint+"; it stands in macro "+m.name, "; ")
+	}
+	if e.Unknown && d.skipUnknown {
+		f.code = WarnUnknownFilter
+		p.report.warn(f)
+		return nil
+	}
+	return f
+}
+
+// conditionWarning reports a warning at the place where the reference puts it.
+func (p *pass) conditionWarning(d *draft, expanded string, w filter.Warning) {
+	f := &fault{code: w.Code, message: w.Msg, hint: w.Hint, field: w.Field, place: d.place}
+	switch w.Code {
+	case filter.CodeUnsafeNA:
+	case filter.CodeDeprecated: // told of the condition as a whole
+		at := d.cond.place
+		f.place = at.expr(expanded, 0, 0, 0, at.at)
+		f.alt = &excerpt{expanded, 0}
+	default:
+		f = p.exprFault(w.Code, w.Msg, d.cond.place, expanded, w.Pos, &d.cond)
+		f.hint = w.Hint
+	}
+	p.report.warn(f)
+}
+
+// culprit finds the macro, among those that a condition names and those that they name, whose own
+// condition has the mistake; nil if it is none of them.
+func (p *pass) culprit(macros []string, source string, e *filter.Error) (*macroTree, *filter.Error) {
+	for _, name := range macros {
+		m := p.byName[name]
+		if m == nil || m.tree == nil {
+			continue
+		}
+		_, err := p.c.opts.Check(m.tree, source)
+		var same *filter.Error
+		if !errors.As(err, &same) || same.Msg != e.Msg || same.Pos != e.Pos {
+			continue
+		}
+		if deeper, at := p.culprit(m.direct, source, e); deeper != nil {
+			return deeper, at
+		}
+		return m, same
+	}
+	return nil, nil
+}
