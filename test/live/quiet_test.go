@@ -4,7 +4,6 @@ package live
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,14 +62,12 @@ func TestQuiet(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newScene(t, "everyday")
-	pids := map[string]string{}
 	for _, line := range everyday {
 		script := strings.ReplaceAll(line, "DIR", s.dir)
 		cmd := exec.Command("/bin/bash", "-c", script+" # "+s.mark)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Logf("%s: %v\n%s", line, err, text)
 		}
-		pids[filepath.Base(cmd.Path)] = line
 	}
 	barrier(t, w, "everyday-wall")
 	time.Sleep(100 * time.Millisecond)
