@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package app joins everything: it builds rules, engine, outputs, state and source from a
+// configuration, moves events from one to the other, and stops it all in the reverse order.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+	"github.com/gyrfalcon/gyrfalcon/internal/engine"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/output"
+	"github.com/gyrfalcon/gyrfalcon/internal/output/dest"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+)
+
+// Options say what to run.
+type Options struct {
+	Config *config.Config
+	// ConfigProblems are the warnings about Config.
+	ConfigProblems []diag.Problem
+	// RulesPaths replace the configuration's rules files.
+	RulesPaths []string
+
+	Stdout, Stderr io.Writer
+	// Verbose adds figures of the capture to the summary.
+	Verbose bool
+	// PIDFile is a file that holds the process' number while it runs; "" for none.
+	PIDFile string
+	// DryRun stops before events are read.
+	DryRun bool
+
+	// NewSource makes the source of events; nil: the kernel.
+	NewSource func(SourceOptions) (source.Source, error)
+}
+
+// SourceOptions are what a source has to know.
+type SourceOptions struct {
+	Config *config.Config
+	// Syscalls are the system calls to deliver.
+	Syscalls filter.SyscallSet
+	HostRoot string
+	Log      *slog.Logger
+}
+
+// App is one run.
+type App struct {
+	o       Options
+	cfg     *config.Config
+	log     *slog.Logger
+	begun   time.Time
+	cancel  context.CancelCauseFunc
+	cleanup []func()
+
+	rules    *Rules
+	cat      *field.Catalogue
+	machine  *field.Machine
+	engine   *engine.Engine
+	syscalls filter.SyscallSet
+	queues   []*output.Queue
+	state    *state.State
+	source   source.Source
+	drops    *dropMonitor
+	watcher  sync.WaitGroup
+
+	// drained says that all outputs wrote what they had.
+	drained bool
+	events  atomic.Uint64
+}
+
+// step is one part of the start.
+type step struct {
+	name string
+	run  func(context.Context) error
+}
+
+// steps are all parts, each relying on those before it.
+func (a *App) steps() []step {
+	return []step{
+		{"log", a.openLog},
+		{"pid file", a.writePIDFile},
+		{"rules", a.loadRules},
+		{"outputs", a.openOutputs},
+		{"engine", a.buildEngine},
+		{"state", a.buildState},
+		{"signals", a.handleSignals},
+		{"source", a.openSource},
+	}
+}
+
+// errDry ends a dry run before the source is opened.
+var errDry = errors.New("dry run")
+
+// Run starts everything, watches until ctx ends, a signal comes or the source has no more events,
+// and stops everything. An error means that gyr did not, or no longer, watch.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &App{o: o, cfg: o.Config, begun: time.Now(), cancel: cancel}
+	defer a.stop()
+	for _, s := range a.steps() {
+		began := time.Now()
+		if err := s.run(ctx); errors.Is(err, errDry) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		a.log.Debug("started", "step", s.name, "took", time.Since(began).Round(time.Microsecond))
+	}
+	err := a.watch(ctx)
+	a.stop()
+	a.printSummary()
+	if err == nil {
+		if cause := context.Cause(ctx); errors.Is(cause, errDrops) || errors.Is(cause, output.ErrGone) {
+			err = cause
+		}
+	}
+	return err
+}
+
+// stop undoes the steps in reverse order; calling it again does nothing.
+func (a *App) stop() {
+	for len(a.cleanup) > 0 {
+		last := len(a.cleanup) - 1
+		f := a.cleanup[last]
+		a.cleanup = a.cleanup[:last]
+		f()
+	}
+}
+
+// onStop adds to what stop does.
+func (a *App) onStop(f func()) { a.cleanup = append(a.cleanup, f) }
+
+// openLog makes the logger and says with what gyr starts.
+func (a *App) openLog(context.Context) error {
+	o := LogOptions{Level: a.cfg.LogLevel.Slog(), ISO8601: a.cfg.TimeFormatISO8601}
+	if a.cfg.LogStderr {
+		o.Writer = a.o.Stderr
+	}
+	if a.cfg.LogSyslog {
+		s := dest.NewSyslog(programName, dest.Format{})
+		o.Syslog = s.Message
+		a.onStop(func() { s.Close() })
+	}
+	a.log = NewLogger(o)
+	a.log.Info("Gyrfalcon " + Version + " (rules and configuration of Falco " + FalcoVersion + ")")
+	for _, p := range a.o.ConfigProblems {
+		p.Severity, p.Code = diag.Note, ""
+		a.log.Warn(strings.Replace(p.String(), "note: ", "", 1))
+	}
+	if len(a.cfg.Files) > 0 {
+		a.log.Info("configuration from " + strings.Join(a.cfg.Files, ", "))
+	}
+	return nil
+}
+
+// writePIDFile writes the process' number for service managers.
+func (a *App) writePIDFile(context.Context) error {
+	if a.o.PIDFile == "" || a.o.DryRun {
+		return nil
+	}
+	if err := os.WriteFile(a.o.PIDFile, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	a.onStop(func() { os.Remove(a.o.PIDFile) })
+	return nil
+}
+
+// loadRules reads and checks the rules.
+func (a *App) loadRules(context.Context) (err error) {
+	a.machine = field.LocalMachine()
+	a.machine.Base64 = a.cfg.BufferFormatBase64
+	a.cat = Catalogue(a.cfg)
+	for _, p := range a.o.ConfigProblems {
+		if p.Code == config.CodeEmpty && len(a.o.RulesPaths) == 0 {
+			return errNoRules
+		}
+	}
+	if a.rules, err = LoadRules(a.cfg, a.o.RulesPaths, a.cat); err != nil {
+		return err
+	}
+	for _, p := range a.rules.Set.Problems {
+		switch {
+		case p.Severity == diag.Error:
+		case p.Code == "LOAD_UNUSED_MACRO", p.Code == "LOAD_UNUSED_LIST":
+			a.log.Debug(p.String()) // usual where rules come in several files
+		default:
+			a.log.Warn(p.String())
+		}
+	}
+	return a.rules.Err()
+}
+
+// openOutputs opens the destinations and starts their queues.
+func (a *App) openOutputs(context.Context) error {
+	format := dest.Format{JSON: a.cfg.JSONOutput, Unbuffered: !a.cfg.BufferedOutputs, Options: alert.Options{
+		ISO8601:        a.cfg.TimeFormatISO8601,
+		IncludeOutput:  a.cfg.JSONIncludeOutputProperty,
+		IncludeMessage: a.cfg.JSONIncludeMessageProperty,
+		IncludeFields:  a.cfg.JSONIncludeOutputFieldsProperty,
+		IncludeTags:    a.cfg.JSONIncludeTagsProperty,
+	}}
+	var outs []output.Output
+	var names []string
+	if a.cfg.StdoutOutput.Enabled {
+		outs, names = append(outs, dest.NewStdout(a.o.Stdout, format)), append(names, "stdout")
+	}
+	if a.cfg.FileOutput.Enabled {
+		f, err := dest.NewFile(a.cfg.FileOutput.Filename, a.cfg.FileOutput.KeepAlive, format)
+		if err != nil {
+			return fmt.Errorf("file output: %w", err)
+		}
+		outs, names = append(outs, f), append(names, "file "+a.cfg.FileOutput.Filename)
+	}
+	if a.cfg.SyslogOutput.Enabled {
+		outs, names = append(outs, dest.NewSyslog(programName, format)), append(names, "syslog")
+	}
+	if len(outs) == 0 {
+		a.log.Warn("no output is enabled, alerts are only counted")
+	}
+	for _, out := range outs {
+		a.queues = append(a.queues, output.NewQueue(out, output.Options{
+			Capacity: int(a.cfg.OutputsQueue.Capacity),
+			Stuck:    time.Duration(a.cfg.OutputTimeout) * time.Millisecond,
+			Log:      a.log,
+			Gone: func(err error) {
+				// Without any other output there is nobody left to watch for.
+				if len(outs) == 1 {
+					a.cancel(err)
+				}
+			},
+		}))
+	}
+	a.onStop(a.drainOutputs)
+	form := "text"
+	if a.cfg.JSONOutput {
+		form = "JSON"
+	}
+	a.log.Info("alerts go to "+strings.Join(names, ", "), "as", form)
+	return nil
+}
+
+// send passes an alert to all outputs.
+func (a *App) send(al *alert.Alert) {
+	for _, q := range a.queues {
+		q.Push(al)
+	}
+}
+
+// drainOutputs lets the outputs write what waits, all at the same time.
+func (a *App) drainOutputs() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.cfg.Gyr.DrainTimeout)*time.Millisecond)
+	defer cancel()
+	var all sync.WaitGroup
+	var failed atomic.Bool
+	for _, q := range a.queues {
+		all.Go(func() {
+			if !q.Stop(ctx) {
+				failed.Store(true)
+				a.log.Error("output did not take all alerts before the stop", "output", q.Output().Name(), "lost", q.Stats().Losses)
+			}
+		})
+	}
+	all.Wait()
+	a.drained = !failed.Load()
+}
+
+// buildEngine compiles the rules and decides what has to be watched for them.
+func (a *App) buildEngine(context.Context) (err error) {
+	o := engine.Options{
+		MatchAll: a.cfg.RuleMatching == config.MatchAll, MinPriority: a.cfg.Priority,
+		Sink: a.send, ISO8601: a.cfg.TimeFormatISO8601, Hostname: a.machine.Hostname,
+	}
+	if a.engine, err = engine.New(a.rules.Set, a.cat, o); err != nil {
+		return err
+	}
+	a.log.Info(fmt.Sprintf("%d of %d rules are in use, from %s", a.engine.Rules(), len(a.rules.Set.Rules), strings.Join(a.rules.Names, ", ")))
+	if a.engine.Rules() == 0 {
+		a.log.Warn("no rule is enabled, nothing will be reported")
+	}
+	s := engine.Select(a.engine.Syscalls(), baseSyscalls(a.cfg))
+	if len(s.Unknown) > 0 {
+		a.log.Warn("base_syscalls.custom_set: unknown system calls: " + strings.Join(s.Unknown, ", "))
+	}
+	if names := SyscallNames(s.Inactive); len(names) > 0 {
+		a.log.Warn("rules need system calls that are not watched (base_syscalls.all: true watches them)", "count", len(names), "calls", strings.Join(names[:min(len(names), 20)], ","))
+	}
+	a.syscalls = s.Wanted
+	return nil
+}
+
+// buildState makes the empty state.
+func (a *App) buildState(context.Context) error {
+	a.state = state.New(state.Options{
+		HostRoot:   HostRoot(a.cfg.Gyr.HostRoot),
+		MaxThreads: int(a.cfg.FalcoLibs.ThreadTableSize),
+		ProcLookup: true,
+		Logger:     a.log,
+	})
+	return nil
+}
+
+// handleSignals makes signals stop the run or reopen files.
+func (a *App) handleSignals(ctx context.Context) error {
+	signals := make(chan os.Signal, 4)
+	// A closed pipe must come back as an error of its output, not end the program.
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGHUP, unix.SIGPIPE)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case s := <-signals:
+				a.handleSignal(s)
+			}
+		}
+	}()
+	a.onStop(func() {
+		signal.Stop(signals)
+		close(done)
+	})
+	return nil
+}
+
+// errSignal ends a run that somebody stopped.
+var errSignal = errors.New("stopped by a signal")
+
+// handleSignal acts on one signal.
+func (a *App) handleSignal(s os.Signal) {
+	switch s {
+	case unix.SIGINT, unix.SIGTERM:
+		a.log.Info(s.String() + " received, stopping")
+		a.cancel(errSignal)
+	case unix.SIGUSR1:
+		a.log.Info("SIGUSR1 received, reopening outputs")
+		for _, q := range a.queues {
+			if r, ok := q.Output().(output.Reopener); ok {
+				r.Reopen()
+			}
+		}
+	case unix.SIGHUP:
+		a.log.Warn("SIGHUP received, but reloading is not supported yet: restart to load changed files")
+	}
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engine tests events against rules and makes alerts of the matches.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/rule"
+)
+
+// Options say how rules are tested and what their alerts look like.
+type Options struct {
+	// MatchAll lets an event raise every matching rule instead of the first one only.
+	MatchAll bool
+	// MinPriority is the least serious priority of the rules that are used.
+	MinPriority alert.Priority
+	// Sink gets the alerts, in the goroutine that calls Process; it must not block. nil: nowhere.
+	Sink func(*alert.Alert)
+	// ISO8601 names the time among the output fields after the long form.
+	ISO8601 bool
+	// Hostname goes into every alert.
+	Hostname string
+}
+
+// Engine tests events against a set of rules. It is used by one goroutine; only Counts may be
+// called by others.
+type Engine struct {
+	o       Options
+	rules   []*compiled
+	syscall [event.NumPublished][]*compiled // of the source of system calls, by event code
+	others  map[string]*[event.NumPublished][]*compiled
+	memo    int
+	wanted  filter.SyscallSet
+	scratch []byte
+}
+
+// compiled is a rule that is ready to be tested.
+type compiled struct {
+	rule   *rule.Rule
+	filter *filter.Filter
+	output output
+	count  atomic.Uint64
+}
+
+// New compiles the enabled rules of a set that are serious enough. Mistakes that only compiling
+// shows are all in the error.
+func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
+	if o.Sink == nil {
+		o.Sink = func(*alert.Alert) {}
+	}
+	e := &Engine{o: o, others: map[string]*[event.NumPublished][]*compiled{}}
+	compiler := filter.NewCompiler(cat)
+	var mistakes []error
+	for _, r := range set.Rules {
+		if !r.Enabled || r.Priority > o.MinPriority {
+			continue
+		}
+		c := &compiled{rule: r, output: newOutput(r, o.ISO8601)}
+		var err error
+		if c.filter, _, err = compiler.Compile(r.Condition, r.Source); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s:%d: rule %q: %w", r.File, r.Line, r.Name, err))
+			continue
+		}
+		e.rules = append(e.rules, c)
+		e.enter(c)
+	}
+	e.memo = compiler.MemoSize()
+	return e, errors.Join(mistakes...)
+}
+
+// enter puts a rule into the index of its source. Events that never reach rules are left out: the
+// enter side of system calls, which the kernel reports for the state alone, and the snapshot.
+func (e *Engine) enter(c *compiled) {
+	index := &e.syscall
+	if c.rule.Source != filter.SyscallSource {
+		index = e.others[c.rule.Source]
+		if index == nil {
+			index = new([event.NumPublished][]*compiled)
+			e.others[c.rule.Source] = index
+		}
+	} else {
+		e.wanted = e.wanted.Union(c.rule.Syscalls)
+	}
+	for t := range c.rule.Types.All() {
+		if int(t) < len(index) && visible(t) {
+			index[t] = append(index[t], c)
+		}
+	}
+}
+
+// visible reports whether rules are tested against events of a type.
+func visible(t event.Type) bool {
+	info := event.Lookup(t)
+	if info.Flags&event.Unused != 0 || info.Category&event.CatIter != 0 {
+		return false
+	}
+	return !info.IsSyscall() || !t.IsEnter()
+}
+
+// NewContext returns a context for Process.
+func (e *Engine) NewContext(m *field.Machine) *field.Context {
+	c := field.NewContext(m)
+	c.Memo = make([]uint32, e.memo)
+	return c
+}
+
+// Process tests the event of the context and sends the alerts it raises. It allocates only for
+// matches.
+func (e *Engine) Process(c *field.Context) {
+	t := c.Ev.Type()
+	if int(t) >= len(e.syscall) {
+		return
+	}
+	index := &e.syscall
+	if c.Source != filter.SyscallSource {
+		if index = e.others[c.Source]; index == nil {
+			return
+		}
+	}
+	for _, r := range index[t] {
+		if !r.filter.Match(c) {
+			continue
+		}
+		r.count.Add(1)
+		e.o.Sink(e.alert(r, c))
+		if !e.o.MatchAll {
+			return
+		}
+	}
+}
+
+// alert makes the alert of a rule that matched. Everything in it is a copy.
+func (e *Engine) alert(r *compiled, c *field.Context) *alert.Alert {
+	a := &alert.Alert{
+		Time: c.Ev.Time(), Rule: r.rule.Name, Priority: r.rule.Priority, Source: c.Source,
+		Hostname: e.o.Hostname, Tags: r.rule.Tags,
+	}
+	e.scratch, a.Output = r.output.text(e.scratch[:0], c)
+	e.scratch, a.Fields = r.output.fields(e.scratch[:0], c)
+	return a
+}
+
+// Rules is the number of rules in use.
+func (e *Engine) Rules() int { return len(e.rules) }
+
+// Syscalls returns the system calls that the rules need.
+func (e *Engine) Syscalls() filter.SyscallSet { return e.wanted }
+
+// RuleCount is how often a rule matched.
+type RuleCount struct {
+	Rule    *rule.Rule
+	Matches uint64
+}
+
+// Counts returns all rules in use, in their order, with their matches. Any goroutine may call it.
+func (e *Engine) Counts() []RuleCount {
+	counts := make([]RuleCount, len(e.rules))
+	for i, c := range e.rules {
+		counts[i] = RuleCount{c.rule, c.count.Load()}
+	}
+	return counts
+}
