@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,14 @@ func actOpenHandle(args []string) error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+// actOpenBound mounts the directory of PATH at DIR and opens the file there.
+func actOpenBound(args []string) error {
+	if err := unix.Mount(filepath.Dir(args[0]), args[1], "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return openOnce("r", filepath.Join(args[1], filepath.Base(args[0])))
 }
 
 // actOpenLate waits for DURATION and reads PATH.

@@ -21,6 +21,7 @@ var acts = []act{
 	{"open", 2, actOpen},
 	{"openat2", 2, actOpenat2},
 	{"open-handle", 1, actOpenHandle},
+	{"open-bound", 2, actOpenBound},
 	{"open-late", 2, actOpenLate},
 	{"open-flood", 2, actOpenFlood},
 	{"link", 2, func(a []string) error { return os.Link(a[0], a[1]) }},
