@@ -25,12 +25,8 @@ type Error struct {
 // Error returns the message without position and hint.
 func (e *Error) Error() string { return e.Msg }
 
-// The codes of warnings, as the rules loader reports them.
-const (
-	CodeCompile    = "LOAD_COMPILE_CONDITION"
-	CodeUnsafeNA   = "LOAD_UNSAFE_NA_CHECK"
-	CodeDeprecated = "LOAD_DEPRECATED_ITEM"
-)
+// CodeCompile is the code of this package's warnings, as the rules loader reports it.
+const CodeCompile = "LOAD_COMPILE_CONDITION"
 
 // Warning is something that a condition may do by mistake.
 type Warning struct {
@@ -38,32 +34,57 @@ type Warning struct {
 	Pos  syntax.Pos
 	Msg  string
 	Hint string
-	// Field is the deprecated field, for CodeDeprecated.
-	Field string
 }
 
-// Compiler compiles the conditions of one rule set. It is used by one goroutine; no filter may be
-// evaluated while another condition is being compiled.
+// Compiler compiles the conditions of one rule set. It is used by one goroutine, and no filter may
+// be evaluated while another condition is being compiled; filters are evaluated by any number of
+// goroutines, each with a context of its own.
 type Compiler struct {
-	cat *field.Catalogue
+	// DNS is told which host names conditions compare with; evaluation asks that of
+	// field.Machine. It is set before the first condition is compiled; nil tells no one.
+	DNS *field.DNS
+
+	cat      *field.Catalogue
+	nodes    map[string]*node
+	sources  map[string]*source
+	matchers map[string]matcher
+	memo     int
 }
 
 // NewCompiler returns a compiler for conditions over the fields of cat.
-func NewCompiler(cat *field.Catalogue) *Compiler { return &Compiler{cat: cat} }
+func NewCompiler(cat *field.Catalogue) *Compiler {
+	return &Compiler{cat: cat, nodes: map[string]*node{}, sources: map[string]*source{}, matchers: map[string]matcher{}}
+}
 
 // MemoSize is how many entries field.Context.Memo needs for the conditions compiled so far.
-func (c *Compiler) MemoSize() int { return 0 }
+func (c *Compiler) MemoSize() int { return c.memo }
 
 // Filter is a compiled condition.
 type Filter struct {
-	eval func(*field.Context) bool
+	root edge
+	c    *Compiler
 }
 
 // Compile checks the condition n, its macros resolved, for events of the given source and compiles
 // it. The error is of type *Error.
 func (c *Compiler) Compile(n syntax.Node, source string) (*Filter, []Warning, error) {
-	return &Filter{eval: func(*field.Context) bool { return false }}, nil, nil
+	b := &builder{Compiler: c, source: source}
+	root, err := b.node(n)
+	if err != nil {
+		return nil, b.warnings, err
+	}
+	c.use(root.node)
+	return &Filter{root: root, c: c}, b.warnings, nil
 }
 
-// Match reports whether the condition holds for the event of the context. It does not allocate.
-func (f *Filter) Match(c *field.Context) bool { return f.eval(c) }
+// Match reports whether the condition holds for the event of the context. It does not allocate,
+// but for making Memo large enough when the context is new.
+func (f *Filter) Match(c *field.Context) bool {
+	if len(c.Memo) < f.c.memo {
+		c.Memo = make([]uint32, f.c.memo)
+	}
+	return f.root.holds(c)
+}
+
+// Constant reports whether the condition is always true or always false, and which.
+func (f *Filter) Constant() (value, constant bool) { return f.root.always() }

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package filter
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+)
+
+// predicate is the compiled form of a node.
+type predicate func(c *field.Context) bool
+
+// node is one predicate of a rule set, whatever the number of places that use it. Conjunctions
+// are kept as negated disjunctions of negated children, so that equal parts are found whichever
+// way they are written.
+type node struct {
+	id    int
+	fn    predicate
+	cost  int // estimated, in nanoseconds
+	uses  int // places that refer to it
+	memo  int // its first entry in field.Context.Memo, -1 without
+	text  *textLeaf
+	kids  []edge // of a disjunction
+	value int8   // 1: always true, -1: always false
+}
+
+// edge is a node as one place uses it: as it is, or negated.
+type edge struct {
+	*node
+	neg bool
+}
+
+// not returns the edge turned round.
+func (e edge) not() edge { return edge{e.node, !e.neg} }
+
+// holds evaluates the edge.
+func (e edge) holds(c *field.Context) bool { return e.eval(c) != e.neg }
+
+// always reports whether the edge is constant, and its value.
+func (e edge) always() (value, constant bool) {
+	return (e.value > 0) != e.neg, e.value != 0
+}
+
+// eval evaluates the node, or recalls its result for this event.
+func (n *node) eval(c *field.Context) bool {
+	if n.memo < 0 {
+		return n.fn(c)
+	}
+	return n.recall(c)
+}
+
+// recall evaluates the node once per event. Two entries hold the epochs in which it was last found
+// true and false, so that no epoch is ever taken for another.
+func (n *node) recall(c *field.Context) bool {
+	entry := c.Memo[n.memo : n.memo+2 : n.memo+2]
+	if entry[0] == c.Epoch {
+		return true
+	}
+	if entry[1] == c.Epoch {
+		return false
+	}
+	if n.fn(c) {
+		entry[0] = c.Epoch
+		return true
+	}
+	entry[1] = c.Epoch
+	return false
+}
+
+// Memoising costs about as much as the cheapest predicates: it must be worth it.
+const (
+	memoCost      = 12 // worth it for two places
+	memoCheapCost = 6  // worth it for manyUses places
+	manyUses      = 4
+)
+
+// use counts one more place that refers to n and gives it a memo entry once that is worth it.
+func (c *Compiler) use(n *node) {
+	n.uses++
+	if n.memo >= 0 || n.value != 0 {
+		return
+	}
+	if n.uses >= 2 && n.cost >= memoCost || n.uses >= manyUses && n.cost >= memoCheapCost {
+		n.memo = c.memo
+		c.memo += 2
+	}
+}
+
+// share returns the node of the given key, which identifies what it tests; build makes it if it is
+// new.
+func (c *Compiler) share(key string, build func() *node) *node {
+	if len(key) > maxKey {
+		key = digest(key)
+	}
+	n := c.nodes[key]
+	if n == nil {
+		n = build()
+		n.id, n.memo = len(c.nodes), -1
+		c.nodes[key] = n
+	}
+	return n
+}
+
+// constant returns the edge that is always value.
+func (c *Compiler) constant(value bool) edge {
+	n := c.share("false", func() *node {
+		return &node{fn: func(*field.Context) bool { return false }, value: -1}
+	})
+	return edge{n, value}
+}
+
+// any returns the disjunction of edges. Tests of one subject's text are merged into one.
+func (c *Compiler) any(edges []edge) edge {
+	edges = c.merge(edges)
+	kept := make([]edge, 0, len(edges))
+	seen := make(map[edge]bool, len(edges))
+	for _, e := range edges {
+		if value, constant := e.always(); constant {
+			if value {
+				return c.constant(true)
+			}
+			continue
+		}
+		if seen[e.not()] {
+			return c.constant(true) // a or not a
+		}
+		if !seen[e] {
+			seen[e] = true
+			kept = append(kept, e)
+		}
+	}
+	switch len(kept) {
+	case 0:
+		return c.constant(false)
+	case 1:
+		return kept[0]
+	}
+	slices.SortStableFunc(kept, func(a, b edge) int { return cmp.Compare(a.cost, b.cost) })
+	n := c.share(disjunctionKey(kept), func() *node {
+		for _, e := range kept {
+			c.use(e.node)
+		}
+		return &node{fn: disjunction(kept), cost: disjunctionCost(kept), kids: kept}
+	})
+	return edge{n, false}
+}
+
+// all returns the conjunction of edges.
+func (c *Compiler) all(edges []edge) edge {
+	turned := make([]edge, len(edges))
+	for i, e := range edges {
+		turned[i] = e.not()
+	}
+	return c.any(turned).not()
+}
+
+// disjunctionKey identifies a disjunction by its children in any order.
+func disjunctionKey(kids []edge) string {
+	ids := make([]int, len(kids))
+	for i, e := range kids {
+		ids[i] = 2 * e.id
+		if e.neg {
+			ids[i]++
+		}
+	}
+	slices.Sort(ids)
+	var b strings.Builder
+	b.WriteString("or")
+	for _, id := range ids {
+		b.WriteByte(' ')
+		b.WriteString(strconv.Itoa(id))
+	}
+	return b.String()
+}
+
+// disjunctionCost estimates the cost: later children are reached less and less often.
+func disjunctionCost(kids []edge) int {
+	total, share := 1.0, 1.0
+	for _, e := range kids {
+		total += float64(e.cost) * share
+		share *= 0.7
+	}
+	return int(total)
+}
+
+// disjunction compiles the test of children one after the other.
+func disjunction(kids []edge) predicate {
+	switch len(kids) {
+	case 2:
+		a, b := kids[0], kids[1]
+		return func(c *field.Context) bool { return a.holds(c) || b.holds(c) }
+	case 3:
+		a, b, d := kids[0], kids[1], kids[2]
+		return func(c *field.Context) bool { return a.holds(c) || b.holds(c) || d.holds(c) }
+	}
+	return func(c *field.Context) bool {
+		for i := range kids {
+			if kids[i].holds(c) {
+				return true
+			}
+		}
+		return false
+	}
+}
