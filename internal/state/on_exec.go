@@ -14,6 +14,7 @@ const (
 	exeUpper     = 2
 	exeFromMemFD = 4
 	exeLower     = 8
+	exeDeleted   = 1 << 16 // ours
 )
 
 // execParams are the positions of the parameters of execve. Those up to gid are execveat's too.
@@ -143,7 +144,7 @@ func (s *State) setExeInfo(ev *event.Event, p *Process) {
 		UpperLayer: flags&exeUpper != 0,
 		LowerLayer: flags&exeLower != 0,
 		FromMemFD:  flags&exeFromMemFD != 0,
-		Deleted:    deleted,
+		Deleted:    deleted || flags&exeDeleted != 0,
 	}
 }
 

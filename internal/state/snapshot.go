@@ -23,7 +23,7 @@ func (s *State) endSnapshot() {
 var taskParams = struct {
 	ppid, pgid, vpgid, sid, comm, argv, exepath, flags, env, cwd, fdlimit, uid, gid, capPrm, capEff, capInh,
 	ino, ctime, mtime, vmSize, vmRSS, vmSwap, pfMajor, pfMinor, vtgid, vpid, pidns, cgroups, root, start, tty, loginUID,
-	pid int
+	pid, dev, nlink, argsLen, envLen int
 }{
 	index(event.IterTask, "ppid"), index(event.IterTask, "pgid"), index(event.IterTask, "vpgid"),
 	index(event.IterTask, "sid"), index(event.IterTask, "comm"), index(event.IterTask, "argv"),
@@ -37,6 +37,8 @@ var taskParams = struct {
 	index(event.IterTask, "vpid"), index(event.IterTask, "pidns_init_start_ts"),
 	index(event.IterTask, "cgroups"), index(event.IterTask, "root"), index(event.IterTask, "start_time"),
 	index(event.IterTask, "tty"), index(event.IterTask, "loginuid"), optional(event.IterTask, "pid"),
+	optional(event.IterTask, "exe_dev"), optional(event.IterTask, "exe_nlink"),
+	optional(event.IterTask, "args_len"), optional(event.IterTask, "env_len"),
 }
 
 // taskPID finds the process of the thread that an iterator event tells of. The event has its
@@ -46,7 +48,7 @@ func (s *State) taskPID(ev *event.Event, tid int64) int64 {
 	if pid, ok := ev.Int(c.pid); ok {
 		return pid
 	}
-	vtgid, vtid := intOf(ev, c.vtgid, tid), intOf(ev, c.vpid, tid)
+	vtid, vtgid := intOf(ev, c.vtgid, tid), intOf(ev, c.vpid, tid)
 	switch {
 	case vtgid == vtid:
 		return tid
@@ -92,7 +94,8 @@ func (s *State) onIterTask(ev *event.Event, _ *Thread) {
 	}
 	s.th = t
 	t.snapshot, t.seen, t.start = s.ts, s.ts, start
-	t.VTID = intOf(ev, c.vpid, tid)
+	// Despite its name the parameter vtgid is the thread's number in its namespace.
+	t.VTID = intOf(ev, c.vtgid, tid)
 	t.Comm = s.param(ev, c.comm, "")
 	t.UID, t.GID = uint32(uintOf(ev, c.uid, uint64(NoID))), uint32(uintOf(ev, c.gid, uint64(NoID)))
 	t.Caps = Caps{uintOf(ev, c.capInh, 0), uintOf(ev, c.capPrm, 0), uintOf(ev, c.capEff, 0)}
@@ -111,7 +114,7 @@ func (s *State) onIterTask(ev *event.Event, _ *Thread) {
 // iterProcess takes what a task iterator tells of a process.
 func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 	c := &taskParams
-	p.VPID = intOf(ev, c.vtgid, p.PID)
+	p.VPID = intOf(ev, c.vpid, p.PID)
 	p.PGID, p.VPGID, p.SID = intOf(ev, c.pgid, -1), intOf(ev, c.vpgid, -1), intOf(ev, c.sid, -1)
 	p.FDLimit = intOf(ev, c.fdlimit, -1)
 	p.TTY = uint32(uintOf(ev, c.tty, 0))
@@ -124,6 +127,7 @@ func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 	if b := ev.Param(c.env); len(b) > 0 {
 		s.setEnv(p, b[:min(len(b), maxBlock-1)], p.PID)
 	}
+	p.ArgsLen, p.EnvLen = uintOf(ev, c.argsLen, 0), uintOf(ev, c.envLen, 0)
 	if b := ev.Param(c.cgroups); len(b) > 0 {
 		s.setCgroups(p, b)
 	}
@@ -136,7 +140,8 @@ func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 	p.Exec = ExeInfo{
 		Ino: uintOf(ev, c.ino, 0), CTime: uintOf(ev, c.ctime, 0), MTime: uintOf(ev, c.mtime, 0),
 		Writable: flags&exeWritable != 0, UpperLayer: flags&exeUpper != 0, LowerLayer: flags&exeLower != 0,
-		FromMemFD: flags&exeFromMemFD != 0, Deleted: p.Exec.Deleted,
+		FromMemFD: flags&exeFromMemFD != 0, Deleted: p.Exec.Deleted || flags&exeDeleted != 0,
+		Dev: uint32(uintOf(ev, c.dev, 0)), NLink: uint32(uintOf(ev, c.nlink, 0)),
 	}
 	p.Root = s.param(ev, c.root, "/")
 	if cwd, ok := ev.Text(c.cwd); ok && cwd != "" {
@@ -159,6 +164,9 @@ var (
 	iterFlags  = index(event.IterRegular, "flags")
 	iterMount  = index(event.IterRegular, "mnt_id")
 	iterRegIno = index(event.IterRegular, "ino_num")
+	iterRegDev = optional(event.IterRegular, "dev")
+	iterNLink  = optional(event.IterRegular, "nlink")
+	iterDirDev = optional(event.IterDirectory, "dev")
 	iterType   = index(event.IterAnonInode, "fd_type")
 )
 
@@ -207,6 +215,9 @@ func (s *State) onIterPlain(ev *event.Event, _ *Thread) {
 		f.SetName(path)
 	}
 	f.Ino = uintOf(ev, 2, 0)
+	if f.Type == FDDirectory {
+		f.Dev = uint32(uintOf(ev, iterDirDev, 0))
+	}
 	s.iterPut(p, f)
 }
 
@@ -222,7 +233,10 @@ func (s *State) onIterRegular(ev *event.Event, _ *Thread) {
 	f.Open = uint32(uintOf(ev, iterFlags, 0))
 	f.MountID = uint32(uintOf(ev, iterMount, 0))
 	f.Ino = uintOf(ev, iterRegIno, 0)
-	if dev, ok := s.proc.mountDev(p, f.MountID); ok {
+	f.NLink = uint32(uintOf(ev, iterNLink, 0))
+	if dev, ok := ev.Uint(iterRegDev); ok {
+		f.Dev = uint32(dev)
+	} else if dev, ok := s.proc.mountDev(p, f.MountID); ok {
 		f.Dev = dev
 	}
 	if f.Open&openCloseExec != 0 {
