@@ -280,6 +280,7 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 		File: d.place.file.name, Line: d.place.last().Line + 1,
 		macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
 	}
+	p.warnSuspects(d, tree, x.text)
 	ok, err := p.output(d, r)
 	if err != nil || !ok {
 		return nil, err
@@ -323,7 +324,7 @@ func (p *pass) output(d *draft, r *Rule) (bool, error) {
 	done := p.template(text)
 	if done.err == nil {
 		r.Template = done.template
-		p.deprecatedTokens(d, r)
+		p.warnTokens(d, r)
 		return true, nil
 	}
 	return false, p.outputFault(d, done.err)
@@ -371,27 +372,6 @@ func (p *pass) outputFault(d *draft, err error) error {
 	return f
 }
 
-// deprecatedTokens warns of deprecated fields in an output.
-func (p *pass) deprecatedTokens(d *draft, r *Rule) {
-	seen := map[string]bool{}
-	for _, t := range r.Template.Tokens() {
-		if !deprecated(t.Field.Name) || seen[t.Field.Name] {
-			continue
-		}
-		seen[t.Field.Name] = true
-		p.report.warn(&fault{
-			code: WarnDeprecated, place: d.outputPlace, field: t.Field.Name,
-			message: "usage of deprecated field '" + t.Field.Name + "' has been detected in the rule output",
-		})
-	}
-}
-
-// deprecated reports whether a field makes no more sense since only the end of a system call is
-// an event.
-func deprecated(name string) bool {
-	return name == "evt.dir" || name == "evt.wait_latency" || strings.HasPrefix(name, "evt.latency")
-}
-
 // tooManyTypes is the number of event types from which a rule is slow.
 const tooManyTypes = 100
 
@@ -403,7 +383,9 @@ func (p *pass) check(d *draft, r *Rule, expanded string) (bool, error) {
 		return false, p.checkFault(d, r, expanded, done.err)
 	}
 	for _, w := range done.warnings {
-		p.conditionWarning(d, expanded, w)
+		f := p.exprFault(w.Code, w.Msg, d.cond.place, expanded, w.Pos, &d.cond)
+		f.hint = w.Hint
+		p.report.warn(f)
 	}
 	r.Types, r.Syscalls = done.types, done.syscalls
 	if d.source == defaultSource && d.warnTypes && (done.own == 0 || done.own > tooManyTypes) {
@@ -451,22 +433,6 @@ func (p *pass) checkFault(d *draft, r *Rule, expanded string, err error) error {
 		return nil
 	}
 	return f
-}
-
-// conditionWarning reports a warning at the place where the reference puts it.
-func (p *pass) conditionWarning(d *draft, expanded string, w filter.Warning) {
-	f := &fault{code: w.Code, message: w.Msg, hint: w.Hint, field: w.Field, place: d.place}
-	switch w.Code {
-	case filter.CodeUnsafeNA:
-	case filter.CodeDeprecated: // told of the condition as a whole
-		at := d.cond.place
-		f.place = at.expr(expanded, 0, 0, 0, at.at)
-		f.alt = &excerpt{expanded, 0}
-	default:
-		f = p.exprFault(w.Code, w.Msg, d.cond.place, expanded, w.Pos, &d.cond)
-		f.hint = w.Hint
-	}
-	p.report.warn(f)
 }
 
 // culprit finds the macro, among those that a condition names and those that they name, whose own

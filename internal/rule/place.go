@@ -130,15 +130,15 @@ func (p place) step(l diag.Location, at int) place {
 // last is the innermost location.
 func (p place) last() diag.Location { return p.steps[len(p.steps)-1] }
 
-// exprName is how many bytes of a condition name it in a chain.
-const exprName = 17
+// exprName is how many bytes of a condition name it in a chain, dots for the rest included.
+const exprName = 20
 
 // expr is the place of a position within a condition: line, column and offset are added to the
 // parent's, as the reference does, whatever the condition's layout in the file.
 func (p place) expr(condition string, line, col, offset, at int) place {
 	name := condition
 	if len(name) > exprName {
-		name = name[:exprName] + "..."
+		name = name[:exprName-3] + "..."
 	}
 	last := p.last()
 	return p.step(diag.Location{

@@ -230,7 +230,6 @@ func (r *reader) list(item *yaml.Node, root place) error {
 		return err
 	}
 	p = root.in(itemList, name, item)
-	r.unknownKeys(item, listKeys, p)
 	if !listName.MatchString(name) {
 		r.warn(&fault{code: WarnListName, place: p, message: `List has an invalid name. List names should match a regular expression: ([^()"'[:space:]=,]+)`})
 	}
@@ -238,6 +237,7 @@ func (r *reader) list(item *yaml.Node, root place) error {
 	if err != nil {
 		return err
 	}
+	r.unknownKeys(item, listKeys, p)
 	l := &list{name: name, items: items, place: p}
 	add, err := r.appends(item, p, "items")
 	if err != nil {
@@ -258,7 +258,6 @@ func (r *reader) macro(item *yaml.Node, root place) error {
 		return err
 	}
 	p = root.in(itemMacro, name, item)
-	r.unknownKeys(item, macroKeys, p)
 	if !macroName.MatchString(name) {
 		r.warn(&fault{code: WarnMacroName, place: p, message: "Macro has an invalid name. Macro names should match a regular expression: ([a-zA-Z]+[a-zA-Z0-9_]*)"})
 	}
@@ -266,6 +265,7 @@ func (r *reader) macro(item *yaml.Node, root place) error {
 	if err != nil {
 		return err
 	}
+	r.unknownKeys(item, macroKeys, p)
 	m := &macro{name: name, cond: cond, place: p}
 	add, err := r.appends(item, p, "condition")
 	if err != nil {
