@@ -35,31 +35,34 @@ type Finding struct {
 	Verdict Verdict
 	Detail  string
 	Mend    string // what to do about it; "" if nothing is wrong
+	// Probe says that something was tried out, which fails for the reasons that other checks give.
+	Probe bool
 }
 
 // check is one row of the examination.
 type check struct {
-	name string
-	run  func() (v Verdict, detail, mend string)
+	name  string
+	probe bool
+	run   func() (v Verdict, detail, mend string)
 }
 
 // checks are all rows, in the order in which they are printed: what stands first explains what
 // fails later.
 func checks() []check {
 	rows := []check{
-		{"kernel", checkKernel},
-		{"architecture", checkArch},
-		{"type information (BTF)", checkBTF},
-		{"capabilities", checkCapabilities},
-		{"lockdown", checkLockdown},
-		{"locked memory", checkMemlock},
+		{name: "kernel", run: checkKernel},
+		{name: "architecture", run: checkArch},
+		{name: "type information (BTF)", run: checkBTF},
+		{name: "capabilities", run: checkCapabilities},
+		{name: "lockdown", run: checkLockdown},
+		{name: "locked memory", run: checkMemlock},
 	}
 	rows = append(rows, probes()...)
 	return append(rows,
-		check{"pid namespace", checkPIDNamespace},
-		check{"/proc", checkProc},
-		check{"tracefs", checkTracefs},
-		check{"cgroups", checkCgroups},
+		check{name: "pid namespace", run: checkPIDNamespace},
+		check{name: "/proc", run: checkProc},
+		check{name: "tracefs", run: checkTracefs},
+		check{name: "cgroups", run: checkCgroups},
 	)
 }
 
@@ -68,7 +71,7 @@ func Diagnose() []Finding {
 	var found []Finding
 	for _, c := range checks() {
 		v, detail, mend := c.run()
-		found = append(found, Finding{c.name, v, detail, mend})
+		found = append(found, Finding{c.name, v, detail, mend, c.probe})
 	}
 	return found
 }

@@ -4,7 +4,7 @@ package app
 
 import (
 	"errors"
-	"fmt"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -24,14 +24,20 @@ var tracepoints = []string{"sys_exit", "sched_process_exec", "sched_process_fork
 // probes are the checks that really load and attach a tiny program or make a map, and take it away
 // again at once.
 func probes() []check {
-	rows := []check{{"ring buffer", probeRingBuffer}}
+	rows := []check{{"ring buffer", true, probeRingBuffer}}
 	for _, name := range tracepoints {
-		rows = append(rows, check{"hook " + name, func() (Verdict, string, string) { return probeTracepoint(name) }})
+		rows = append(rows, check{"hook " + name, true, func() (Verdict, string, string) { return probeTracepoint(name) }})
 	}
 	for _, name := range []string{"task", "task_file"} {
-		rows = append(rows, check{"iterator " + name, func() (Verdict, string, string) { return probeIterator(name) }})
+		rows = append(rows, check{"iterator " + name, true, func() (Verdict, string, string) { return probeIterator(name) }})
 	}
 	return rows
+}
+
+// message is an error without the library's guess at locked memory, which has a check of its own.
+func message(err error) string {
+	text, _, _ := strings.Cut(err.Error(), " (MEMLOCK")
+	return text
 }
 
 // explain turns the errors of the bpf system call into advice.
@@ -51,7 +57,7 @@ func probeRingBuffer() (Verdict, string, string) {
 	_ = rlimit.RemoveMemlock()
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "gyr_probe", Type: ebpf.RingBuf, MaxEntries: uint32(unix.Getpagesize())})
 	if err != nil {
-		return Missing, err.Error(), explain(err)
+		return Missing, message(err), explain(err)
 	}
 	m.Close()
 	return Good, "a map was made", ""
@@ -71,9 +77,9 @@ func probeTracepoint(name string) (Verdict, string, string) {
 			return link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p})
 		})
 	if raw == nil {
-		return Degraded, fmt.Sprintf("raw only (raw_tp): %v", typed), "a kernel with BTF makes every event cheaper"
+		return Degraded, "raw only (raw_tp): " + message(typed), "a kernel with BTF makes every event cheaper"
 	}
-	return Missing, typed.Error(), explain(typed)
+	return Missing, message(typed), explain(typed)
 }
 
 func probeIterator(name string) (Verdict, string, string) {
@@ -82,7 +88,7 @@ func probeIterator(name string) (Verdict, string, string) {
 		Instructions: nothing(), License: "GPL",
 	}, func(p *ebpf.Program) (link.Link, error) { return link.AttachIter(link.IterOptions{Program: p}) })
 	if err != nil {
-		return Degraded, err.Error(), "what already runs is read from /proc instead, which is slower"
+		return Degraded, message(err), "what already runs is read from /proc instead, which is slower"
 	}
 	return Good, "available", ""
 }

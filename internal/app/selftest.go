@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -142,7 +141,7 @@ func (e *SourceError) Error() string {
 	for _, f := range e.Findings {
 		fmt.Fprintf(&b, "\n  %s: %s\n    what to do: %s", f.Name, f.Detail, f.Mend)
 	}
-	if len(e.Findings) == 0 && !errors.Is(e.Err, os.ErrNotExist) {
+	if len(e.Findings) == 0 {
 		b.WriteString("\n  run \"gyr doctor\" for an examination of this machine")
 	}
 	return b.String()
@@ -155,7 +154,8 @@ func (e *SourceError) Unwrap() error { return e.Err }
 func explainSource(err error) error {
 	e := &SourceError{Err: err}
 	for _, f := range Diagnose() {
-		if f.Verdict == Missing {
+		// What was tried in vain is only worth telling while nothing before it says why.
+		if f.Verdict == Missing && !(f.Probe && len(e.Findings) > 0) {
 			e.Findings = append(e.Findings, f)
 		}
 	}
