@@ -154,7 +154,7 @@ func (p *pass) parseMacros() {
 	for _, m := range p.c.macros {
 		m.cond.full, m.cond.lead = m.cond.text, 0
 		x, lists := p.expand(m.cond.text, false)
-		t := &macroTree{macro: m, text: x.text, lists: lists}
+		t := &macroTree{macro: m, lists: lists}
 		done := p.parse(x.text)
 		if done.err != nil {
 			p.report.fail(p.syntaxFault(done.err, x.text, &m.cond))
@@ -172,7 +172,7 @@ func (p *pass) resolveMacros() {
 		if m.tree == nil {
 			continue
 		}
-		tree, nodes, err := p.resolve(m.tree, m.text, m.visibility, m.place, &m.cond)
+		tree, nodes, err := p.resolve(m.tree, m.cond.text, m.visibility, m.place, &m.cond)
 		if err != nil {
 			p.report.fail(asFault(err, m.place))
 		}
@@ -222,10 +222,11 @@ func (p *pass) suggestMacro(name string, visible int) string {
 	return diag.DidYouMean(name, names(p.macros, func(m *macroTree) string { return m.name }))
 }
 
-// exprFault is a problem at a position of an expanded condition.
-func (p *pass) exprFault(code, message string, at place, expanded string, pos syntax.Pos, cond *condition) *fault {
-	f := &fault{code: code, message: message, alt: &excerpt{expanded, pos.Offset}}
-	f.place = at.expr(expanded, pos.Line, pos.Col, pos.Offset, at.at)
+// exprFault is a problem at a position of an expanded condition. The text names the condition;
+// the reference uses the one before lists are replaced, but for syntax errors.
+func (p *pass) exprFault(code, message string, at place, text string, pos syntax.Pos, cond *condition) *fault {
+	f := &fault{code: code, message: message, alt: &excerpt{text, pos.Offset}}
+	f.place = at.expr(text, pos.Line, pos.Col, pos.Offset, at.at)
 	f.place.file, f.place.at = p.locate(cond, pos.Offset)
 	return f
 }
@@ -270,7 +271,7 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 	if done.err != nil {
 		return nil, p.syntaxFault(done.err, x.text, &d.cond)
 	}
-	tree, _, err := p.resolve(done.tree, x.text, allVisible, d.place, &d.cond)
+	tree, _, err := p.resolve(done.tree, text, allVisible, d.place, &d.cond)
 	if err != nil || tree == nil {
 		return nil, err
 	}
@@ -280,12 +281,13 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 		File: d.place.file.name, Line: d.place.last().Line + 1,
 		macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
 	}
-	p.warnSuspects(d, tree, x.text)
+	r.OutputText = p.baseOutput(d)
+	p.warnSuspects(d, tree, text)
 	ok, err := p.output(d, r)
 	if err != nil || !ok {
 		return nil, err
 	}
-	ok, err = p.check(d, r, x.text)
+	ok, err = p.check(d, r, text)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -295,16 +297,21 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 // containerInfo is a token that outputs used to have; it stands for nothing now.
 const containerInfo = "%container.info"
 
-// output puts the output together and parses it. It reports false if the rule is to be left out.
-func (p *pass) output(d *draft, r *Rule) (bool, error) {
-	text := d.output
-	if strings.Contains(text, containerInfo) {
-		p.report.warn(&fault{
-			code: WarnDeprecated, place: d.place,
-			message: "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The container plugin will automatically add required fields to the output message.",
-		})
-		text = strings.ReplaceAll(text, containerInfo, "")
+// baseOutput is the output as written, without what stands for nothing.
+func (p *pass) baseOutput(d *draft) string {
+	if !strings.Contains(d.output, containerInfo) {
+		return d.output
 	}
+	p.report.warn(&fault{
+		code: WarnDeprecated, place: d.place,
+		message: "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The container plugin will automatically add required fields to the output message.",
+	})
+	return strings.ReplaceAll(d.output, containerInfo, "")
+}
+
+// output adds to the output and parses it. It reports false if the rule is to be left out.
+func (p *pass) output(d *draft, r *Rule) (bool, error) {
+	text := r.OutputText
 	for i := range p.c.opts.Append {
 		a := &p.c.opts.Append[i]
 		if !a.applies(d) {
@@ -377,13 +384,13 @@ const tooManyTypes = 100
 
 // check checks a rule's condition against the fields and notes its event types. It reports false
 // if the rule is to be left out.
-func (p *pass) check(d *draft, r *Rule, expanded string) (bool, error) {
+func (p *pass) check(d *draft, r *Rule, text string) (bool, error) {
 	done := p.checkTree(r)
 	if done.err != nil {
-		return false, p.checkFault(d, r, expanded, done.err)
+		return false, p.checkFault(d, r, text, done.err)
 	}
 	for _, w := range done.warnings {
-		f := p.exprFault(w.Code, w.Msg, d.cond.place, expanded, w.Pos, &d.cond)
+		f := p.exprFault(w.Code, w.Msg, d.cond.place, text, w.Pos, &d.cond)
 		f.hint = w.Hint
 		p.report.warn(f)
 	}
@@ -416,12 +423,12 @@ func (p *pass) checkTree(r *Rule) checked {
 
 // checkFault reports a condition that does not fit the fields. A rule may ask to be left out
 // instead, if a field or an event type is unknown.
-func (p *pass) checkFault(d *draft, r *Rule, expanded string, err error) error {
+func (p *pass) checkFault(d *draft, r *Rule, text string, err error) error {
 	var e *filter.Error
 	if !errors.As(err, &e) {
 		e = &filter.Error{Pos: syntax.Pos{Line: 1, Col: 1}, Msg: err.Error()}
 	}
-	f := p.exprFault(ErrCompileCondition, e.Msg, d.cond.place, expanded, e.Pos, &d.cond)
+	f := p.exprFault(ErrCompileCondition, e.Msg, d.cond.place, text, e.Pos, &d.cond)
 	f.hint = e.Hint
 	if m, inner := p.culprit(r.macros, r.Source, e); m != nil {
 		f.place.file, f.place.at = p.locate(&m.cond, inner.Pos.Offset)

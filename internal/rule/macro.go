@@ -15,7 +15,6 @@ const maxNodes = 1 << 18
 // macroTree is a macro while a pass resolves it.
 type macroTree struct {
 	*macro
-	text     string      // the condition, lists replaced
 	tree     syntax.Node // nil if it is broken
 	nodes    int         // size of the tree
 	resolved bool        // the tree names no more macros

@@ -79,7 +79,7 @@ func deprecation(name string) string {
 
 // warnSuspects warns of what is suspicious in a rule's condition. The reference tells of
 // deprecated fields with the place of the condition as a whole.
-func (p *pass) warnSuspects(d *draft, n syntax.Node, expanded string) {
+func (p *pass) warnSuspects(d *draft, n syntax.Node, text string) {
 	s := suspicious(n)
 	if s.unsafeNA {
 		p.report.warn(&fault{
@@ -91,7 +91,7 @@ func (p *pass) warnSuspects(d *draft, n syntax.Node, expanded string) {
 		at := d.cond.place
 		p.report.warn(&fault{
 			code: WarnDeprecated, message: deprecation(name), field: name,
-			place: at.expr(expanded, 0, 0, 0, at.at), alt: &excerpt{expanded, 0},
+			place: at.expr(text, 0, 0, 0, at.at), alt: &excerpt{text, 0},
 		})
 	}
 }
