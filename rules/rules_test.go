@@ -72,7 +72,7 @@ func TestStyle(t *testing.T) {
 				t.Errorf("%s: the output lacks %s", r.Name, field)
 			}
 		}
-		if len(r.Desc) < 60 || !strings.HasSuffix(r.Desc, ".") {
+		if len(r.Desc) < 60 || !strings.HasSuffix(strings.TrimSpace(r.Desc), ".") {
 			t.Errorf("%s: the description %q is no full sentence", r.Name, r.Desc)
 		}
 	}
