@@ -275,8 +275,12 @@ func (s *Set) requirements(c *collector) {
 // problem can stand in several files' results.
 func (s *Set) sumUp() {
 	seen := map[string]bool{}
-	for _, f := range s.Files {
+	for i, f := range s.Files {
 		for _, p := range f.Problems {
+			// What a file leaves unused may be used by a later one: the last pass knows.
+			if (p.Code == WarnUnusedMacro || p.Code == WarnUnusedList) && i < len(s.Files)-1 {
+				continue
+			}
 			key := p.String()
 			if len(p.Context) > 1 {
 				key += p.Context[1].ItemName
