@@ -81,7 +81,7 @@ var persistenceRows = []row{
 		func(s *scene) { s.run(s.fake("crontab"), "-e") },
 		func(s *scene) { s.run(s.fake("crontab"), "-l") }},
 	{"Create or modify systemd unit", writeIn("/etc", "/etc/systemd/system/x.service"), writeIn("/etc", "/etc/systemd/journald.conf")},
-	{"Create or modify systemd unit", renameIn("/etc/systemd", "/etc/systemd/x", "/etc/systemd/system"), renameIn("/etc", "/etc/x", "/etc/y")},
+	{"Create or modify systemd unit", renameIn("/etc", "/etc/systemd/system/x", "/etc/systemd/system/x.timer"), renameIn("/etc", "/etc/systemd/x", "/etc/systemd/y")},
 	{"Adding ssh keys to authorized_keys",
 		func(s *scene) { s.act("open", "wa", s.file(".ssh/authorized_keys")) },
 		func(s *scene) { s.act("open", "r", s.file(".ssh/authorized_keys.txt")) }},

@@ -67,7 +67,9 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	enterCgroups := leaveCgroups()
 	code := m.Run()
+	enterCgroups()
 	if shared.w != nil {
 		summary, err := shared.w.stop()
 		fmt.Fprintf(os.Stderr, "gyr ended: %v\n%s", err, summary)
@@ -80,6 +82,32 @@ func TestMain(m *testing.M) {
 		os.Remove(dir)
 	}
 	os.Exit(code)
+}
+
+// leaveCgroups moves the tests to the roots of the cgroup hierarchies, so that what they start on
+// the host counts as being on the host wherever the tests were started from; enter undoes it.
+func leaveCgroups() (enter func()) {
+	enter = func() {}
+	if os.Geteuid() != 0 {
+		return enter
+	}
+	data, _ := os.ReadFile("/proc/self/cgroup")
+	self := []byte("0")
+	for line := range strings.Lines(string(data)) {
+		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(part) != 3 || part[2] == "/" {
+			continue
+		}
+		root := filepath.Join("/sys/fs/cgroup", strings.TrimPrefix(part[1], "name="))
+		if os.WriteFile(filepath.Join(root, "cgroup.procs"), self, 0o644) == nil {
+			before := enter
+			enter = func() {
+				os.WriteFile(filepath.Join(root, part[2], "cgroup.procs"), self, 0o644)
+				before()
+			}
+		}
+	}
+	return enter
 }
 
 // needLive skips the test where eBPF cannot be used, or fails it where that is required.
