@@ -258,6 +258,7 @@ func (p *pass) locate(cond *condition, offset int) (*file, int) {
 
 // rule resolves one rule. Without an error the result may be nil: the rule is left out.
 func (p *pass) rule(d *draft) (*Rule, error) {
+	output := p.baseOutput(d)
 	text, err := expandExceptions(d.cond.text, d.exceptions)
 	if err != nil {
 		return nil, err
@@ -279,9 +280,8 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.text, Condition: tree, Priority: d.priority,
 		Source: d.source, Tags: d.tags, Enabled: d.enabled, Capture: d.capture, CaptureDuration: d.captureDuration,
 		File: d.place.file.name, Line: d.place.last().Line + 1,
-		macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
+		OutputText: output, macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
 	}
-	r.OutputText = p.baseOutput(d)
 	p.warnSuspects(d, tree, text)
 	ok, err := p.output(d, r)
 	if err != nil || !ok {

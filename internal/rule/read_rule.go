@@ -31,7 +31,6 @@ func (r *reader) rule(item *yaml.Node, root place) error {
 		return err
 	}
 	p = root.in(itemRule, name, item)
-	r.unknownKeys(item, ruleKeys, p)
 	add := false
 	if err := decodeBool(item, "append", p, true, &add); err != nil {
 		return err
@@ -55,6 +54,7 @@ func (r *reader) rule(item *yaml.Node, root place) error {
 		if err := decodeBool(item, "enabled", p, false, &on); err != nil {
 			return err
 		}
+		r.unknownKeys(item, ruleKeys, p)
 		r.warn(&fault{code: WarnDeprecated, message: deprecatedEnabled, place: p})
 		return r.enableRule(name, on, p)
 	}
@@ -62,6 +62,7 @@ func (r *reader) rule(item *yaml.Node, root place) error {
 	if err != nil {
 		return err
 	}
+	r.unknownKeys(item, ruleKeys, p)
 	return r.defineRule(d)
 }
 
@@ -152,6 +153,7 @@ func (r *reader) appendToRule(item *yaml.Node, name string, p place) (err error)
 			return err
 		}
 	}
+	r.unknownKeys(item, ruleKeys, p)
 	return r.appendRule(u)
 }
 
@@ -188,6 +190,7 @@ func (r *reader) overrideRule(item *yaml.Node, name string, p place, o overrides
 			return err
 		}
 	}
+	r.unknownKeys(item, ruleKeys, p)
 	unexpected := slices.Clone(ruleReplaceable)
 	slices.Sort(unexpected)
 	for _, key := range unexpected {

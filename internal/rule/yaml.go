@@ -54,7 +54,8 @@ var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
 var published = []struct{ ours, theirs string }{
 	{"mapping values are not allowed in this context", "illegal map value"},
 	{"found character that cannot start any token", "unknown token"},
-	{"found a tab character that violates indentation", "illegal tab when looking for indentation"},
+	{"found a tab character", "illegal tab when looking for indentation"},
+	{"could not find expected ':'", "illegal map value"},
 	{"did not find expected key", "end of map not found"},
 	{"did not find expected '-' indicator", "end of sequence not found"},
 	{"did not find expected ',' or ']'", "end of sequence flow not found"},
@@ -78,7 +79,7 @@ func (f *file) syntaxFault(err error) *fault {
 			break
 		}
 	}
-	at := f.culprit(line, text)
+	at := f.culprit(line, message, text)
 	row, col := f.position(at)
 	p := f.root()
 	last := p.steps[0]
@@ -91,37 +92,69 @@ func (f *file) syntaxFault(err error) *fault {
 	}
 }
 
-// culprit guesses the offset of a syntax error from its line: the library tells no column, and
-// for some errors the line before.
-func (f *file) culprit(line int, text string) int {
-	for n := max(line, 1); n <= line+1 && n <= len(f.starts); n++ {
-		start := f.starts[n-1]
-		row := f.line(start)
-		switch text {
-		case "illegal map value":
-			if i := secondColon(row); i >= 0 {
-				return start + i
-			}
-		case "unknown token":
-			if i := strings.IndexAny(row, "%@`"); i >= 0 {
-				return start + i
-			}
-		case "illegal tab when looking for indentation":
-			if i := strings.IndexByte(row, '\t'); i >= 0 {
-				return start + i
-			}
-		}
+// culprit finds the offset of a syntax error from its line: the library tells no column, and for
+// some errors the line on which the broken value began.
+func (f *file) culprit(line int, message, text string) int {
+	line = min(max(line, 1), len(f.starts)) // the library leaves out the first line's number
+	find := func(row string) int { return -1 }
+	first := line
+	switch {
+	case strings.Contains(message, "expected ':'"): // a value went on over lines, up to a key
+		first, find = line+1, firstColon
+	case text == "illegal map value":
+		find = secondColon
+	case text == "unknown token":
+		find = badStart
+	case strings.HasPrefix(text, "illegal tab"):
+		find = leadingTab
 	}
-	if line <= 0 || line > len(f.starts) {
-		return 0
+	for n := first; n <= len(f.starts); n++ {
+		if i := find(f.line(f.starts[n-1])); i >= 0 {
+			return f.starts[n-1] + i
+		}
 	}
 	return f.starts[line-1]
 }
 
-// secondColon returns the index of the second ": " outside quotes, or of the first if there is no
-// second one, or -1.
+// leadingTab returns the index of a tab within the indentation, -1 without one.
+func leadingTab(row string) int {
+	i := len(row) - len(strings.TrimLeft(row, " "))
+	if i < len(row) && row[i] == '\t' {
+		return i
+	}
+	return -1
+}
+
+// badStart returns the index of a character that cannot begin a value, -1 without one.
+func badStart(row string) int {
+	for i := range len(row) {
+		if strings.IndexByte("%@`", row[i]) >= 0 && (i == 0 || strings.IndexByte(" [{,-", row[i-1]) >= 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+// firstColon returns the index of the first colon behind a key, -1 without one.
+func firstColon(row string) int {
+	if all := colons(row); len(all) > 0 {
+		return all[0]
+	}
+	return -1
+}
+
+// secondColon returns the index of the second colon behind a key: that of a map within a value.
 func secondColon(row string) int {
-	first := -1
+	all := colons(row)
+	if len(all) == 0 {
+		return -1
+	}
+	return all[min(1, len(all)-1)]
+}
+
+// colons lists the colons behind keys, those within quotes and comments left out.
+func colons(row string) []int {
+	var all []int
 	quote := byte(0)
 	for i := 0; i < len(row); i++ {
 		c := row[i]
@@ -133,15 +166,12 @@ func secondColon(row string) int {
 		case (c == '"' || c == '\'') && (i == 0 || strings.IndexByte(" [{,", row[i-1]) >= 0):
 			quote = c
 		case c == '#' && i > 0 && row[i-1] == ' ':
-			return first
+			return all
 		case c == ':' && (i+1 == len(row) || row[i+1] == ' ' || row[i+1] == '\t'):
-			if first >= 0 {
-				return i
-			}
-			first = i
+			all = append(all, i)
 		}
 	}
-	return first
+	return all
 }
 
 // deref follows an alias.
