@@ -72,9 +72,11 @@ func (e *enterCall) of(exit event.Type) bool {
 }
 
 // exec returns what the kept enter event of execve or execveat asked for.
-func (e *enterCall) exec() (name string, dirfd int64, flags uint32, ok bool) {
-	ok = e.typ == execveEnter || e.typ == execveatEnter
-	return text(e.text), e.dirfd, e.flags, ok
+func (e *enterCall) exec() (name string, dirfd int64, flags uint32) {
+	return text(e.text), e.dirfd, e.flags
 }
+
+// isExec reports whether the kept event is one of execve or execveat.
+func (e *enterCall) isExec() bool { return e.typ == execveEnter || e.typ == execveatEnter }
 
 func (e *enterCall) reset() { e.typ, e.text = 0, e.text[:0] }

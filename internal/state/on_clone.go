@@ -50,9 +50,11 @@ func (s *State) cloneChild(ev *event.Event) {
 		if old.snapshot >= s.ts {
 			return
 		}
-		if s.sameTask(old, start) {
+		if s.sameTask(old, start) && !old.byParent {
+			return
+		}
+		if s.sameTask(old, start) && intOf(ev, cloneParams.pid, old.Proc.PID) == old.Proc.PID {
 			s.refreshChild(ev, old, start)
-			s.th = old
 			return
 		}
 		s.discard(old)
@@ -90,6 +92,7 @@ func (s *State) sameTask(old *Thread, start uint64) bool {
 // refreshChild takes from a child's own event what the parent's does not tell.
 func (s *State) refreshChild(ev *event.Event, t *Thread, start uint64) {
 	p := t.Proc
+	t.byParent = false
 	t.VTID = intOf(ev, cloneParams.vtid, t.VTID)
 	if start != 0 {
 		t.start = start
@@ -143,7 +146,7 @@ func (s *State) cloneParent(ev *event.Event, t *Thread, child int64) {
 		pid = t.Proc.PID
 	}
 	if c := s.makeChild(ev, child, pid, t.TID, flags, t); c != nil {
-		c.VTID = child
+		c.VTID, c.byParent = child, true
 		if flags&cloneThread == 0 {
 			c.Proc.VPID = child
 		}
@@ -194,8 +197,8 @@ func (s *State) makeChild(ev *event.Event, tid, pid, ptid int64, flags uint32, m
 	if maker != nil {
 		t.Comm, t.UID, t.GID, t.Caps = maker.Comm, maker.UID, maker.GID, maker.Caps
 	}
-	if !fresh || tid != pid {
-		s.describe(ev, t, fresh)
+	if !fresh {
+		s.describe(ev, t, false)
 		return t
 	}
 	p.CloneTS = s.ts

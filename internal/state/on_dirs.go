@@ -12,7 +12,7 @@ var (
 
 // holdCwd reports whether a snapshot tells of a later working directory than the event.
 func (s *State) holdCwd(t *Thread) bool {
-	return t.Fake || max(t.Proc.snapshotCwd, t.snapshot) >= s.ts
+	return max(t.Proc.snapshotCwd, t.snapshot) >= s.ts
 }
 
 func (s *State) onChdir(ev *event.Event, t *Thread) {

@@ -59,7 +59,10 @@ func (s *State) onExec(ev *event.Event, t *Thread) {
 	p := t.Proc
 	s.setProgram(ev, t)
 	s.setCredentials(ev, t)
-	s.setEnv(p, ev.Param(execParams.env), ev.TID())
+	if env := ev.Param(execParams.env); len(env) > 0 || execParams.envLen < ev.NumParams() {
+		s.setEnv(p, env, ev.TID())
+		p.EnvLen = uintOf(ev, execParams.envLen, 0)
+	}
 	if s.ts > p.snapshotFDs {
 		s.pool.unshare(&p.FDs)
 		s.closeOnExec(p)
@@ -166,7 +169,9 @@ func (s *State) setExePath(ev *event.Event, t *Thread) {
 	p.Exec.Deleted = false
 	path, ok := ev.Text(execParams.exepath)
 	if !ok {
-		p.ExePath = s.requestedExe(t)
+		if t.enter.isExec() {
+			p.ExePath = s.requestedExe(t)
+		}
 		return
 	}
 	s.setTrustedExe(p, path)
@@ -181,16 +186,14 @@ func (s *State) setTrustedExe(p *Process, path string) {
 // requestedExe is the path that the thread's enter event of execve or execveat named.
 func (s *State) requestedExe(t *Thread) string {
 	p := t.Proc
-	name, dirfd, flags, ok := t.enter.exec()
-	switch {
-	case !ok || name == na:
-		return na
-	case name == "" && flags&atEmptyPath == 0:
-		return na
-	case name == "":
+	name, dirfd, flags := t.enter.exec()
+	if flags&atEmptyPath != 0 && (name == "" || name == na) {
 		if fd := p.FDs.Get(dirfd); fd != nil {
 			return s.names.text(fd.Name())
 		}
+		return na
+	}
+	if name == "" || name == na {
 		return na
 	}
 	dir := s.dirName(p, dirfd)
@@ -258,7 +261,6 @@ func splitArgs(comm string, b []byte) argv {
 
 // setEnv sets the environment of a process: b holds its texts, each with a final NUL.
 func (s *State) setEnv(p *Process, b []byte, tid int64) {
-	p.EnvLen = 0
 	if len(b) >= maxBlock {
 		// The record was full, there may be more.
 		if full := s.proc.environ(tid); len(full) > len(b) {

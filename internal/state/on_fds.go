@@ -127,8 +127,8 @@ func (s *State) onPidFDGetFD(ev *event.Event, t *Thread) {
 	}
 	var target *FD
 	if pidfd := t.Proc.FDs.Get(intOf(ev, getfdPIDFD, -1)); pidfd != nil && pidfd.Type == FDPidFD {
-		if p := s.procs[pidfd.PID]; p != nil {
-			target = p.FDs.Get(intOf(ev, getfdTarget, -1))
+		if o := s.threads[pidfd.PID]; o != nil {
+			target = o.Proc.FDs.Get(intOf(ev, getfdTarget, -1))
 		}
 	}
 	s.num, s.fd = -1, target

@@ -2,7 +2,11 @@
 
 package state
 
-import "github.com/gyrfalcon/gyrfalcon/internal/event"
+import (
+	"strings"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+)
 
 // Published open flags.
 const (
@@ -15,6 +19,9 @@ const (
 	creatUpper = 1
 	creatLower = 2
 )
+
+// unreadable is what drivers write for a text that they could not read.
+const unreadable = "(NULL)"
 
 // openParams are the positions of the parameters of one call of the open family.
 type openParams struct{ dirfd, name, flags, dev, ino, real, nlink, mount int }
@@ -58,7 +65,7 @@ func (s *State) open(ev *event.Event, t *Thread, c *openParams) {
 	if asked {
 		// What the call was asked for cannot have been changed since by another thread. The
 		// flags that the kernel added are only in the exit event.
-		if v := text(t.enter.text); v != na {
+		if v := text(t.enter.text); v != na && v != unreadable {
 			name = v
 		}
 		if ev.Type() != event.Creat {
@@ -83,8 +90,22 @@ func appendUnknown(dst []byte, name string) []byte {
 	return appendParts(dst, len(dst), name)
 }
 
+// appendCollapsed appends path with one slash where it has several in a row.
+func appendCollapsed(dst []byte, path string) []byte {
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			dst = append(dst, path[i])
+		}
+	}
+	return dst
+}
+
 // entered completes the descriptor of an opened file and puts it into the table.
 func (s *State) entered(ev *event.Event, t *Thread, f *FD, c *openParams, name string) {
+	if strings.Contains(name, "//") {
+		s.scratch = appendCollapsed(s.scratch[:0], name)
+		name = text(s.scratch)
+	}
 	f.SetRawName(name)
 	if v, ok := ev.Text(c.real); ok {
 		f.SetRealPath(v)
@@ -106,7 +127,7 @@ func (s *State) entered(ev *event.Event, t *Thread, f *FD, c *openParams, name s
 		f.Flags |= FDLowerLayer
 	}
 	s.enterFD(t, f)
-	s.markChanged(f.name.len > 0)
+	s.markChanged(s.fd.name.len > 0)
 }
 
 // layers turns the layer flags of creat into those of open.

@@ -49,8 +49,12 @@ func makeFDParams() (params [event.NumPublished]int8) {
 			}
 		}
 	}
+	// Of the two descriptors of splice, the one that is written to counts.
+	params[splice] = int8(index(splice, "fd_out"))
 	return params
 }
+
+const splice event.Type = 167
 
 // intOf returns parameter i as a signed number, or def if the record does not have it.
 func intOf(ev *event.Event, i int, def int64) int64 {

@@ -75,7 +75,8 @@ type State struct {
 	threads  map[int64]*Thread
 	procs    map[int64]*Process
 	families map[int64]*family // by the number of the parent
-	nobody   *Process          // the process of the fake threads
+	nobody   *Process          // the process of ghost
+	ghost    Thread            // a fake thread that is not entered
 	pool     fdPool
 	stats    Stats
 
@@ -137,7 +138,8 @@ func New(o Options) *State {
 }
 
 // Apply does what an event changes before rules may see it. It returns the thread that caused the
-// event, a fake one if nothing is known of it, nil only for events that no thread causes; the
+// event, a fake one if nothing is known of it, nil for events that no thread causes and for the exit
+// of an unknown thread; the
 // descriptor that the event is about, nil if it is unknown; and its number, -1 if it is about none.
 // What it returns is borrowed until the next Apply.
 func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
@@ -166,9 +168,12 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 		s.purge()
 	}
 	t := s.caller(ev.TID(), typ)
+	if t == nil {
+		return nil, nil, -1
+	}
 	s.th = t
-	s.holdT = t.Fake || t.snapshot >= s.ts
-	s.holdF = t.Fake || t.Proc.snapshotFDs >= s.ts
+	s.holdT = t.snapshot >= s.ts
+	s.holdF = t.Proc.snapshotFDs >= s.ts || t == &s.ghost
 	if s.ts > t.seen {
 		t.seen = s.ts
 	}
@@ -210,10 +215,19 @@ func (s *State) caller(tid int64, typ event.Type) *Thread {
 			return found
 		}
 	}
-	if t == nil {
-		t = s.fakeThread(tid)
+	switch {
+	case t != nil:
+		return t
+	case typ == event.ProcExit:
+		// Nothing was known of it and nothing will be.
+		s.exits.add(tid, s.ts)
+		return nil
+	case !lookup:
+		// The event itself is about to tell who this is.
+		s.ghost = Thread{TID: tid, VTID: -1, Proc: s.nobody, Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
+		return &s.ghost
 	}
-	return t
+	return s.fakeThread(tid)
 }
 
 // After does what an event changes once the rules have seen it: what was closed or has exited goes.

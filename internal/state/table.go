@@ -9,7 +9,7 @@ func (s *State) addProcess(pid int64) *Process {
 	}
 	p := &Process{
 		PID: pid, PPID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
-		ExePath: na, Cwd: "/", Root: "/", LoginUID: NoID, FDLimit: -1,
+		Root: "/", LoginUID: NoID, FDLimit: -1,
 	}
 	s.procs[pid] = p
 	s.peakProcs = max(s.peakProcs, len(s.procs))
@@ -82,6 +82,7 @@ func (s *State) removeThread(t *Thread) {
 		s.stats.ThreadsRemoved++
 	}
 	if t.Fake {
+		s.pool.release(&t.Proc.FDs)
 		return
 	}
 	s.endThread(t)
@@ -138,7 +139,7 @@ func rebuilt[V any](old map[int64]V) map[int64]V {
 
 // fakeThread enters a thread of which nothing is known but its number.
 func (s *State) fakeThread(tid int64) *Thread {
-	t := &Thread{TID: tid, VTID: -1, Proc: s.nobody, Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
+	t := &Thread{TID: tid, VTID: -1, Proc: unknownProcess(), Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
 	if len(s.threads) >= s.opt.MaxThreads {
 		s.stats.ThreadsDropped++
 		return t
@@ -151,10 +152,10 @@ func (s *State) fakeThread(tid int64) *Thread {
 // na is what names read that are not known.
 const na = "<NA>"
 
-// unknownProcess is the process of the fake threads.
+// unknownProcess is the process of a fake thread. It is not in the table of processes.
 func unknownProcess() *Process {
 	return &Process{
 		PID: -1, PPID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
-		Exe: na, ExePath: na, CmdLine: na, Cwd: "./", Root: "/", LoginUID: NoID, FDLimit: -1,
+		Exe: na, CmdLine: na, Cwd: "./", Root: "/", LoginUID: NoID,
 	}
 }

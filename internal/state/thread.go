@@ -34,6 +34,9 @@ type Thread struct {
 	// start is the kernel's start time of the thread, 0 if unknown.
 	start uint64
 
+	// byParent says that only the parent's side of its clone told of it so far.
+	byParent bool
+
 	next, prev *Thread // the living threads of the process
 	enter      enterCall
 }

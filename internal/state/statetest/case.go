@@ -84,7 +84,7 @@ type Step struct {
 	Type   string            `json:"type"`
 	Name   string            `json:"name"`
 	TS     uint64            `json:"ts"`
-	TID    int64             `json:"tid"`
+	TID    uint64            `json:"tid"` // two's complement: metaevents have -1
 	Num    uint64            `json:"num"`
 	Hex    string            `json:"hex"`
 	Fields map[string]string `json:"fields"`
@@ -153,7 +153,8 @@ func Load(t testing.TB) []*Case {
 
 // State returns the state at the start of the test.
 func (c *Case) State() *state.State {
-	s := state.New(state.Options{HostRoot: "/nonexistent"})
+	s := state.New(state.Options{})
+	s.SetUsers(nil, nil)
 	for i := range c.Threads {
 		c.Threads[i].enter(s)
 	}
