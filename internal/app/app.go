@@ -49,6 +49,9 @@ type Options struct {
 
 	// NewSource makes the source of events; nil: the kernel.
 	NewSource func(SourceOptions) (source.Source, error)
+
+	// testPath is told which path the self-test opens.
+	testPath func(string)
 }
 
 // SourceOptions are what a source has to know.

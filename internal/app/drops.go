@@ -78,7 +78,7 @@ func (m *dropMonitor) act(now time.Time, events, lost uint64, s, before *source.
 			n -= before.Losses[i].Events
 		}
 		if n > 0 {
-			fields = append(fields, alert.Field{Key: "n_drops_" + l.Reason, JSON: quoted(n)})
+			fields = append(fields, alert.Field{Key: "n_drops_" + strings.ReplaceAll(l.Reason, " ", "_"), JSON: quoted(n)})
 		}
 	}
 	slices.SortFunc(fields, func(a, b alert.Field) int { return strings.Compare(a.Key, b.Key) })

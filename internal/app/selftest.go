@@ -69,6 +69,9 @@ func (a *App) beginSelfTest() (*selfTest, error) {
 		return nil, fmt.Errorf("self-test: %w", err)
 	}
 	t.ctx = t.engine.NewContext(a.machine)
+	if a.o.testPath != nil {
+		a.o.testPath(t.path)
+	}
 	t.try()
 	return t, nil
 }

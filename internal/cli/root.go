@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,6 +160,7 @@ func (o *options) run(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	describe := o.describeAll || cmd.Flags().Changed("describe-rule")
 	switch {
 	case o.version:
 		return o.printVersion(cfg)
@@ -171,8 +171,8 @@ func (o *options) run(ctx context.Context, cmd *cobra.Command) error {
 	case o.ignored:
 		return o.printIgnored()
 	case len(o.validate) > 0:
-		return o.validateRules(cfg)
-	case o.describeAll || cmd.Flags().Changed("describe-rule"):
+		return o.validateRules(cfg, describe)
+	case describe:
 		return o.describeRules(cfg)
 	}
 	return o.watch(ctx, cfg, problems)
@@ -229,21 +229,4 @@ func (o *options) watch(ctx context.Context, cfg *config.Config, problems []diag
 		Config: cfg, ConfigProblems: problems, RulesPaths: o.rules,
 		Stdout: o.stdout, Stderr: o.stderr, Verbose: o.verbose, PIDFile: o.pidFile, DryRun: o.dryRun,
 	})
-}
-
-// wrap breaks text into lines of at most width bytes where it can.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
 }

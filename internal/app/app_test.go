@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+)
+
+// memory is a source that delivers records from a list.
+type memory struct {
+	records [][]byte
+	at      int
+	// endless makes it idle behind the last record instead of ending.
+	endless bool
+	stats   source.Stats
+	openErr error
+	fail    error // what Next returns behind the last record
+	stopped bool
+	closed  bool
+	onIdle  func()
+}
+
+func (m *memory) Open(context.Context) error { return m.openErr }
+func (m *memory) Close() error               { m.closed = true; return nil }
+func (m *memory) Stop() error                { m.stopped = true; return nil }
+func (m *memory) Stats() source.Stats {
+	s := m.stats
+	s.Events = uint64(m.at)
+	return s
+}
+
+func (m *memory) Next(ev *event.Event) error {
+	if m.at == len(m.records) {
+		switch {
+		case m.fail != nil:
+			return m.fail
+		case m.stopped || !m.endless:
+			return io.EOF
+		}
+		if m.onIdle != nil {
+			m.onIdle()
+		}
+		time.Sleep(time.Millisecond)
+		return source.ErrIdle
+	}
+	rec := m.records[m.at]
+	m.at++
+	ev.Num = uint64(m.at)
+	return ev.Decode(rec)
+}
+
+// blind is a memory source that claims to be testable; seeing makes it keep that promise.
+type blind struct {
+	memory
+	seeing bool
+	path   string // what the test opens
+	on     []bool
+}
+
+func (b *blind) SelfTest(on bool) error {
+	b.on = append(b.on, on)
+	return nil
+}
+
+func i64(n int64) []byte  { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
+func u32(n uint32) []byte { return binary.LittleEndian.AppendUint32(nil, n) }
+
+// openat is the record of an openat that returned fd.
+func openat(fd int64, name string) []byte {
+	return event.AppendRecord(nil, 1, 100, event.OpenAt, i64(fd), i64(-100), append([]byte(name), 0), u32(1), u32(0), u32(0x801), i64(77))
+}
+
+const someRules = `
+- rule: shadow
+  desc: d
+  condition: evt.type = openat and evt.arg.name = /etc/shadow
+  output: opened %evt.arg.name
+  priority: CRITICAL
+- rule: passwd
+  desc: d
+  condition: evt.type = openat and evt.arg.name = /etc/passwd
+  output: opened %evt.arg.name
+  priority: INFO
+`
+
+// syncBuffer is a buffer that several goroutines may write.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// run runs the application over a source and returns what it wrote.
+func run(t *testing.T, src source.Source, change func(*config.Config, *Options)) (stdout, stderr string, err error) {
+	t.Helper()
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(rules, []byte(someRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, log syncBuffer
+	cfg := config.Default()
+	cfg.AppendOutput = nil
+	cfg.TimeFormatISO8601 = true
+	cfg.Gyr.HostRoot = t.TempDir()
+	o := Options{
+		Config: cfg, RulesPaths: []string{rules}, Stdout: &out, Stderr: &log,
+		NewSource: func(SourceOptions) (source.Source, error) { return src, nil },
+	}
+	if change != nil {
+		change(cfg, &o)
+	}
+	err = Run(t.Context(), o)
+	return out.String(), log.String(), err
+}
+
+func TestRunToTheEnd(t *testing.T) {
+	src := &memory{records: [][]byte{openat(3, "/etc/shadow"), openat(4, "/etc/hosts"), openat(5, "/etc/passwd"), openat(6, "/etc/shadow")}}
+	file := filepath.Join(t.TempDir(), "alerts.json")
+	out, log, err := run(t, src, func(c *config.Config, _ *Options) {
+		c.FileOutput = config.FileOutput{Enabled: true, Filename: file}
+	})
+	if err != nil {
+		t.Fatal(err, log)
+	}
+	alerts := `1970-01-01T00:00:00.000000001+0000: Critical opened /etc/shadow
+1970-01-01T00:00:00.000000001+0000: Informational opened /etc/passwd
+1970-01-01T00:00:00.000000001+0000: Critical opened /etc/shadow
+`
+	want := alerts + `Events detected: 3
+Rule counts by severity:
+   CRITICAL: 2
+   INFO: 1
+Triggered rules by rule name:
+   shadow: 2
+   passwd: 1
+`
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+	if b, _ := os.ReadFile(file); string(b) != alerts {
+		t.Errorf("the file has\n%s", b)
+	}
+	for _, line := range []string{"2 of 2 rules are in use", "alerts go to stdout, file " + file, "watching (started in", "Events seen: 4", "Lost: nothing"} {
+		if !strings.Contains(log, line) {
+			t.Errorf("%q is not in\n%s", line, log)
+		}
+	}
+	if !src.closed {
+		t.Error("the source was not closed")
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	src := &memory{records: [][]byte{openat(3, "/etc/shadow")}, endless: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	idles := 0
+	src.onIdle = func() {
+		if idles++; idles == 3 {
+			// What is in the rings when the stop comes must still be told.
+			src.records = append(src.records, openat(3, "/etc/passwd"))
+			cancel()
+		}
+	}
+	var out, log syncBuffer
+	cfg := config.Default()
+	err := Run(ctx, Options{Config: cfg, RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
+		NewSource: func(SourceOptions) (source.Source, error) { return src, nil }})
+	if err != nil || !src.stopped || !strings.Contains(out.String(), "Events detected: 2") {
+		t.Errorf("%v, stopped %v\n%s%s", err, src.stopped, out.String(), log.String())
+	}
+}
+
+func writeRules(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(path, []byte(someRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestRunFailures(t *testing.T) {
+	tests := []struct {
+		name   string
+		src    *memory
+		change func(*config.Config, *Options)
+		want   string
+	}{
+		{"no rules file", &memory{}, func(_ *config.Config, o *Options) { o.RulesPaths = []string{"/absent.yaml"} }, `rules file "/absent.yaml": no such file`},
+		{"none of the configured files", &memory{}, func(c *config.Config, o *Options) {
+			o.RulesPaths, c.RulesFiles = nil, []string{"/absent.yaml"}
+		}, "You must specify at least one rules file"},
+		{"source does not open", &memory{openErr: errors.New("no kernel")}, nil, "cannot watch: no kernel"},
+		{"source fails", &memory{fail: errors.New("broken")}, nil, "source: broken"},
+		{"output cannot be opened", &memory{}, func(c *config.Config, _ *Options) {
+			c.FileOutput = config.FileOutput{Enabled: true, Filename: "/absent/dir/file"}
+		}, "file output: open /absent/dir/file"},
+		{"pid file", &memory{}, func(_ *config.Config, o *Options) { o.PIDFile = "/absent/pid" }, "pid file: open /absent/pid"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, log, err := run(t, tt.src, tt.change); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(log, "watching") && tt.src.fail == nil {
+				t.Errorf("got %v\n%s", err, log)
+			}
+		})
+	}
+}
+
+func TestLossesAreTold(t *testing.T) {
+	src := &memory{records: [][]byte{openat(3, "/etc/shadow")}, stats: source.Stats{Losses: []source.Loss{{Reason: "bulk ring full", Events: 7}, {Reason: "other", Events: 0}}}}
+	_, log, err := run(t, src, func(_ *config.Config, o *Options) { o.Stdout = failing{}; o.Verbose = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"Lost:\n   events, bulk ring full: 7\n   alerts to stdout, output failed: 1\n", "Driver Events:1\nDriver Drops:7\n", "output failed, alerts are lost output=stdout error=\"no room\""} {
+		if !strings.Contains(log, line) {
+			t.Errorf("%q is not in\n%s", line, log)
+		}
+	}
+}
+
+// failing is a writer that never takes anything.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("no room") }
+
+func TestBlockedOutputDoesNotBlockTheStop(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	src := &memory{}
+	for range 3000 { // far more than a pipe holds
+		src.records = append(src.records, openat(3, "/etc/shadow"))
+	}
+	_, log, err := run(t, src, func(c *config.Config, o *Options) { o.Stdout, c.Gyr.DrainTimeout = w, 50 })
+	if err != nil || src.at != 3000 {
+		t.Errorf("%v after %d events", err, src.at)
+	}
+	if !regexp.MustCompile(`Events detected: 3000\n(?s:.*)alerts to stdout, not written before the stop: \d+\n`).MatchString(log) {
+		t.Errorf("losses are not told:\n%s", log)
+	}
+}
+
+// Next delivers the event of the self-test once it is on.
+func (b *blind) Next(ev *event.Event) error {
+	if b.seeing && len(b.on) == 1 {
+		return ev.Decode(openat(-2, b.path))
+	}
+	return b.memory.Next(ev)
+}
+
+func TestSelfTest(t *testing.T) {
+	src := &blind{seeing: true}
+	src.endless = true
+	a := &App{cfg: config.Default(), log: NewLogger(LogOptions{}), source: src, cat: Catalogue(config.Default())}
+	test, err := a.beginSelfTest()
+	if err != nil || len(src.on) != 1 || !src.on[0] {
+		t.Fatal(err, src.on)
+	}
+	if test.path == "" || test.passed {
+		t.Fatalf("%+v", test)
+	}
+	// A path is only ever opened by one test.
+	other, err := a.beginSelfTest()
+	if err != nil || other.path == test.path {
+		t.Errorf("%v, %q twice", err, test.path)
+	}
+	test.began = time.Now().Add(-2 * selfTestTimeout)
+	_, err = a.tickSelfTest(test, 0)
+	if err == nil || !strings.Contains(err.Error(), "no event came at all") {
+		t.Errorf("got %v", err)
+	}
+	if _, err = a.tickSelfTest(test, 9); err == nil || !strings.Contains(err.Error(), "9 other events came, but not this one") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSelfTestDecides(t *testing.T) {
+	for _, seeing := range []bool{true, false} {
+		src := &blind{seeing: seeing}
+		src.endless = true
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		var out, log syncBuffer
+		err := Run(ctx, Options{Config: config.Default(), RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
+			NewSource: func(SourceOptions) (source.Source, error) { return src, nil },
+			testPath:  func(p string) { src.path = p }})
+		cancel()
+		if said := strings.Contains(log.String(), "watching, self-test passed"); said != seeing {
+			t.Errorf("seeing %v: %s", seeing, log.String())
+		}
+		if (err == nil) != seeing {
+			t.Errorf("seeing %v: error %v", seeing, err)
+		}
+	}
+}
+
+func TestLogLines(t *testing.T) {
+	var b bytes.Buffer
+	log := NewLogger(LogOptions{Writer: &b, ISO8601: true})
+	log.With("a", 1).WithGroup("g").Warn("text", "b", "two words", "c", "")
+	log.Debug("hidden")
+	log.Error("bad", "error", fmt.Errorf("x\ny"))
+	got := regexp.MustCompile(`(?m)^\S+: `).ReplaceAllString(b.String(), "")
+	if want := "warning: text a=1 g.b=\"two words\" g.c=\"\"\nerror: bad error=\"x\\ny\"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
