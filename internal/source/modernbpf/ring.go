@@ -32,10 +32,11 @@ type ring struct {
 
 	rw, ro []byte
 
-	read uint64 // where the next record begins
-	end  uint64 // up to where the producer was at the last look
-	head []byte // the record at read, nil if none was found yet
-	ts   uint64 // its time
+	read  uint64 // where the next record begins
+	freed uint64 // up to where the kernel may write again
+	end   uint64 // up to where the producer was at the last look
+	head  []byte // the record at read, nil if none was found yet
+	ts    uint64 // its time
 }
 
 // openRing maps the ring buffer m.
@@ -59,6 +60,7 @@ func openRing(m *ebpf.Map) (*ring, error) {
 		ro:       ro,
 	}
 	r.read = r.consumer.Load()
+	r.freed = r.read
 	return r, nil
 }
 
@@ -94,14 +96,23 @@ func (r *ring) next() bool {
 // skip moves behind a record of that size.
 func (r *ring) skip(size uint64) { r.read += (size + ringHeader + 7) &^ 7 }
 
-// advance moves behind the head.
+// advance moves behind the head. Writers get room back in portions, long before all is read: in a
+// flood that is what keeps a record from being lost.
 func (r *ring) advance() {
 	r.skip(uint64(len(r.head)))
 	r.head = nil
+	if r.read-r.freed > r.mask>>5 {
+		r.release()
+	}
 }
 
 // release gives what was read back to the kernel.
-func (r *ring) release() { r.consumer.Store(r.read) }
+func (r *ring) release() {
+	if r.freed != r.read {
+		r.freed = r.read
+		r.consumer.Store(r.read)
+	}
+}
 
 // fill is how many bytes wait in the ring.
 func (r *ring) fill() uint64 { return r.producer.Load() - r.read }
