@@ -3,6 +3,7 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,19 +43,24 @@ type file struct {
 	name    string
 	content string
 	starts  []int // offsets of the lines as the YAML library counts them
+	breaks  []int // offsets of the line feeds, which alone the reference counts
 
 	docs   []*yaml.Node // the documents, once read
 	docErr error
 	read   bool
 }
 
-// newFile indexes the lines of a file.
+// newFile indexes the lines of a file. What is not valid text is replaced, as the reference does.
 func newFile(name, content string) *file {
+	if !utf8.ValidString(content) && !strings.HasPrefix(content, "\xff\xfe") && !strings.HasPrefix(content, "\xfe\xff") {
+		content = strings.ToValidUTF8(content, "\uFFFD")
+	}
 	f := &file{name: name, content: content, starts: []int{0}}
 	for i := 0; i < len(content); i++ {
 		switch content[i] {
 		case '\n':
 			f.starts = append(f.starts, i+1)
+			f.breaks = append(f.breaks, i)
 		case '\r':
 			if i+1 == len(content) || content[i+1] != '\n' {
 				f.starts = append(f.starts, i+1)
@@ -97,8 +103,11 @@ func (f *file) offset(n *yaml.Node) int {
 // position returns the 0-based line and column of a byte offset, as the reference counts them.
 func (f *file) position(at int) (line, col int) {
 	at = min(at, len(f.content))
-	before := f.content[:at]
-	return strings.Count(before, "\n"), at - 1 - strings.LastIndexByte(before, '\n')
+	line, _ = slices.BinarySearch(f.breaks, at)
+	if line == 0 {
+		return 0, at
+	}
+	return line, at - 1 - f.breaks[line-1]
 }
 
 // place is where a problem lies: the chain of items that leads to it, and for people the node.

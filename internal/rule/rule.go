@@ -30,8 +30,8 @@ type Source struct {
 type Options struct {
 	// Catalogue has the fields that conditions and outputs may name; nil means all built-in ones.
 	Catalogue *field.Catalogue
-	// Check checks a resolved condition; the error is a *filter.Error. nil means a throw-away
-	// filter.Compiler over the catalogue.
+	// Check checks a resolved condition; the error is a *filter.Error. nil means with
+	// a filter.Compiler of its own over the catalogue.
 	Check func(n syntax.Node, source string) ([]filter.Warning, error)
 	// Sources are the event sources that exist; rules of others are left out. nil means "syscall".
 	Sources []string
@@ -177,8 +177,9 @@ func (o *Options) complete() {
 		o.Plugins = o.builtinPlugins()
 	}
 	if o.Check == nil {
+		compiler := filter.NewCompiler(o.Catalogue)
 		o.Check = func(n syntax.Node, source string) ([]filter.Warning, error) {
-			_, warnings, err := filter.NewCompiler(o.Catalogue).Compile(n, source)
+			_, warnings, err := compiler.Compile(n, source)
 			return warnings, err
 		}
 	}
