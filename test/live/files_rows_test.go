@@ -47,6 +47,9 @@ var sensitiveRows = []row{
 	{"Create Hardlink Over Sensitive Files",
 		func(s *scene) { s.actOn(over("/etc", "/etc/shadow"), "link", "/etc/shadow", "/etc/x") },
 		func(s *scene) { s.actOn(over("/etc", "/etc/other"), "link", "/etc/other", "/etc/x") }},
+	{"Bind mount of sensitive files",
+		func(s *scene) { s.actOn(stage{}, "open-bound", "/etc/shadow", s.path("")) },
+		func(s *scene) { s.actOn(stage{}, "open-bound", "/usr/share/common-licenses", s.path("")) }},
 }
 
 const tokenPath = "/run/secrets/kubernetes.io/serviceaccount/token"
