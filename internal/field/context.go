@@ -84,6 +84,9 @@ func (c *Context) Reset(ev *event.Event, st *state.State, thread *state.Thread, 
 	if c.Ev != nil && c.first != 0 {
 		c.prev = c.now
 	}
+	if thread == nil && st != nil {
+		thread = st.Thread(ev.TID()) // events that no thread causes may still name one
+	}
 	c.Ev, c.State, c.Thread, c.FD, c.FDNum, c.Source = ev, st, thread, fd, fdnum, source
 	c.now = ev.Time()
 	if c.first == 0 {

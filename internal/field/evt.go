@@ -37,8 +37,8 @@ var evtFields = []Field{
 		Doc: "What evt.reltime has beyond whole seconds, in nanoseconds."},
 	{Name: "evt.pluginname", Type: event.CharBuf, Str: none,
 		Doc: "Name of the plugin that the event comes from."},
-	{Name: "evt.plugininfo", Type: event.CharBuf, Str: evtPluginInfo,
-		Doc: "The plugin's own text for the event, or the size of its data where it has none."},
+	{Name: "evt.plugininfo", Type: event.CharBuf, Str: none,
+		Doc: "The plugin's own text for the event."},
 	{Name: "evt.source", Type: event.CharBuf, Str: evtSource,
 		Doc: "The source that the event comes from: syscall, or the one that a plugin names."},
 	{Name: "evt.is_async", Type: event.Bool, Bool: evtIsAsync,
@@ -225,7 +225,7 @@ func genericName(ev *event.Event) string {
 			return sc.Name
 		}
 	}
-	if nr, ok := ev.Uint(1); ok && nr < 1<<16 {
+	if nr, ok := ev.Uint(1); ok && nr > 0 && nr < 1<<16 {
 		if sc := event.SyscallByNumber(int(nr)); sc != nil {
 			return sc.Name
 		}
@@ -249,10 +249,23 @@ func evtRes(c *Context, _ *Arg) (string, bool) {
 	case res >= 0:
 		return "SUCCESS", true
 	}
-	if name := errnoName(res); name != "" {
-		return name, true
+	if typ := resultType(c.Ev); typ == event.Errno || typ == event.FD {
+		if name := errnoName(res); name != "" {
+			return name, true
+		}
 	}
-	return c.Keep(strconv.AppendInt(c.Arena(), -res, 10)), true
+	return c.Keep(strconv.AppendInt(c.Arena(), res, 10)), true
+}
+
+// resultType is the type of the return value: that of the first parameter that can hold one.
+func resultType(ev *event.Event) event.ParamType {
+	params := ev.Info().Params
+	for i := range params {
+		if params[i].Name == "res" || params[i].Name == "fd" {
+			return params[i].Type
+		}
+	}
+	return event.None
 }
 
 func evtRawRes(c *Context, _ *Arg) (int64, bool) { return c.Ev.Result() }

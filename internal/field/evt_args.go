@@ -166,13 +166,27 @@ func evtRawArg(c *Context, a *Arg) (Value, bool) {
 	return v, ok
 }
 
-// printRawArg shows bytes that cannot be printed as dots.
+// printRawArg shows bytes that cannot be printed as dots, and parameters without a value as the
+// published field does: as 0, or <NA>. Addresses and modes have no text.
 func printRawArg(c *Context, a *Arg) (Value, bool) {
-	v, ok := evtRawArg(c, a)
-	if v.Kind == KindBytes {
-		return printBytes(c, v.Str), ok
+	p, ok := argParam(c, a)
+	if !ok {
+		return Value{}, false
 	}
-	return v, ok
+	switch p.info.Type {
+	case event.SockAddr, event.SockTuple, event.FDList, event.Mode, event.Dyn:
+		return Value{}, false
+	case event.ByteBuf, event.CharBufArray, event.CharBufPairArray:
+		return printBytes(c, unsafe.String(unsafe.SliceData(p.data), len(p.data))), true
+	case event.CharBuf, event.FSPath, event.FSRelPath:
+		if len(p.data) == 0 {
+			return Value{Type: p.typ, Kind: KindString, Str: naText}, true
+		}
+	}
+	if len(p.data) == 0 {
+		return Value{Type: p.typ, Format: p.format, Kind: KindUint}, true
+	}
+	return evtRawArg(c, a)
 }
 
 // printBytes is a text for raw bytes.

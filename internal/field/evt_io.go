@@ -219,7 +219,7 @@ func hasKind(c *Context, kind errorKind) bool {
 	case errorNet:
 		return net
 	}
-	return !file && !net && !memory
+	return !file && !net && (!memory || c.FD != nil)
 }
 
 func isOpenCall(t event.Type) bool {
@@ -303,13 +303,4 @@ func evtAround(c *Context, a *Arg) (uint64, bool) {
 		return (at - ts) / 1e6, true
 	}
 	return (ts - at) / 1e6, true
-}
-
-func evtPluginInfo(c *Context, _ *Arg) (string, bool) {
-	if c.Ev.Type() != event.PluginEvent {
-		return "", false
-	}
-	b := append(c.Arena(), "datalen="...)
-	b = strconv.AppendInt(b, int64(len(c.Ev.Param(1))), 10)
-	return c.Keep(append(b, " data=<binary>"...)), true
 }

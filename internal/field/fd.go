@@ -132,9 +132,8 @@ func fdTypeChar(c *Context, _ *Arg) (string, bool) {
 	if c.FD != nil {
 		return fdChar(c.FD.Type), true
 	}
-	switch t := c.Ev.Type(); t {
-	case event.Open, event.OpenAt, event.OpenAt2, event.OpenByHandleAt, event.Creat,
-		event.OpenEnter, event.OpenAtEnter, event.OpenAt2Enter, event.CreatEnter:
+	switch c.Ev.Type() {
+	case event.OpenAt, event.OpenAt2, event.OpenByHandleAt, event.OpenEnter, event.OpenAtEnter, event.OpenAt2Enter, event.CreatEnter:
 		return "f", true
 	case event.Socket, event.Accept, event.Accept4:
 		return "4", true
@@ -160,7 +159,7 @@ func fdName(c *Context, _ *Arg) (string, bool) {
 	if c.FD != nil {
 		return c.FD.Name(), true
 	}
-	return eventPath(c), true
+	return eventPath(c), !c.Ev.Type().IsEnter()
 }
 
 // eventPath is what a call that makes a descriptor would have named it; "" for other events.
@@ -191,8 +190,7 @@ func fdPath(c *Context) (path string, typ state.FDType, ok bool) {
 	if c.FD != nil {
 		return c.FD.Name(), c.FD.Type, isFile(c.FD)
 	}
-	path = eventPath(c)
-	return path, state.FDUnknown, path != ""
+	return eventPath(c), state.FDUnknown, !c.Ev.Type().IsEnter()
 }
 
 func fdDirectory(c *Context, _ *Arg) (string, bool) {
@@ -217,17 +215,51 @@ func fdFilename(c *Context, _ *Arg) (string, bool) {
 	return basename(path), true
 }
 
+// fdNameRaw is the path of the event itself while the descriptor is unknown.
 func fdNameRaw(c *Context, _ *Arg) (string, bool) {
-	if f := eventFD(c); f != nil {
-		return f.RawName(), true
+	if !isFDEvent(c) {
+		return "", false
 	}
-	return "", false
+	if c.FD != nil {
+		return collapse(c, c.FD.RawName()), true
+	}
+	switch c.Ev.Type() {
+	case event.Open, event.Creat, event.Accept, event.Accept4, event.Connect:
+		if p, ok := paramAt(c, 1); ok {
+			return c.Keep(p.appendRaw(c.Arena(), c)), true
+		}
+	case event.OpenAt, event.OpenAt2:
+		return collapse(c, textOr(c.Ev, 2)), true
+	case event.OpenByHandleAt:
+		return collapse(c, textOr(c.Ev, 3)), true
+	}
+	return "", !c.Ev.Type().IsEnter()
+}
+
+// collapse makes one slash of many.
+func collapse(c *Context, path string) string {
+	if !strings.Contains(path, "//") {
+		return path
+	}
+	b := c.Arena()
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			b = append(b, path[i])
+		}
+	}
+	return c.Keep(b)
+}
+
+// textOr is a parameter's text, "" if it has none.
+func textOr(ev *event.Event, i int) string {
+	text, _ := ev.Text(i)
+	return text
 }
 
 // fdTypes lists the kinds in the order of their numbers.
 func fdTypes(c *Context, a *Arg, dst []string) []string {
 	p := process(c)
-	if p == nil {
+	if p == nil || !isFDEvent(c) {
 		return dst
 	}
 	if a.Given {

@@ -105,8 +105,6 @@ func server(_ *Context, f *state.FD) (netip.AddrPort, bool) {
 
 func near(c *Context, f *state.FD) (netip.AddrPort, bool) {
 	switch {
-	case isListener(f):
-		return f.Dest, true
 	case !isConn(f) || !hasRole(f):
 		return netip.AddrPort{}, false
 	case sourceIsNear(c, f):
@@ -206,7 +204,7 @@ func endPort(which end) func(*Context, *Arg) (uint64, bool) {
 	}
 }
 
-// endProto makes the getter of the service of one end; empty if the end is not known.
+// endProto makes the getter of the service of one end.
 func endProto(which end) func(*Context, *Arg) (string, bool) {
 	return func(c *Context, _ *Arg) (string, bool) {
 		f := eventFD(c)
@@ -215,7 +213,7 @@ func endProto(which end) func(*Context, *Arg) (string, bool) {
 		}
 		ap, ok := which(c, f)
 		if !ok {
-			return "", true
+			return "", false
 		}
 		return serviceName(c, ap.Port(), f.L4 == state.L4UDP), true
 	}

@@ -295,14 +295,17 @@ func procLoginShell(c *Context, _ *Arg) (pid int64, ok bool) {
 
 func procPID(c *Context, _ *Arg) (int64, bool) {
 	if p := process(c); p != nil {
-		return p.PID, p.PID >= -1 && p.PID < 1<<32
+		return p.PID, isPID(p.PID)
 	}
 	return -1, c.Thread != nil
 }
 
+// isPID reports whether n can be the number of a thread: others come from broken records.
+func isPID(n int64) bool { return n >= -1 && n < 1<<32 }
+
 func procPPID(c *Context, _ *Arg) (int64, bool) {
 	if p := parent(c); p != nil {
-		return p.PID, true
+		return p.PID, isPID(p.PID)
 	}
 	return 0, false
 }

@@ -109,8 +109,10 @@ func (p *param) appendRaw(dst []byte, c *Context) []byte {
 		return append(dst, p.text()...)
 	case event.ByteBuf, event.CharBufArray, event.CharBufPairArray:
 		return appendBuffer(dst, p.data, c.Machine != nil && c.Machine.Base64)
-	case event.Int8, event.Int16, event.Int32, event.Int64, event.FD, event.FD32, event.PID, event.PID32, event.Errno:
+	case event.Int8, event.Int16, event.Int32, event.Int64:
 		return p.appendInt(dst)
+	case event.FD, event.FD32, event.PID, event.PID32, event.Errno:
+		return strconv.AppendInt(dst, p.int(), 10)
 	case event.Flags8, event.Flags16, event.Flags32, event.EnumFlags8, event.EnumFlags16, event.EnumFlags32:
 		return strconv.AppendUint(dst, p.uint(), 10)
 	case event.UID, event.GID:
@@ -229,7 +231,7 @@ func appendFlags(dst []byte, t *event.FlagTable, v uint32) []byte {
 	for i := range t.Flags {
 		f := &t.Flags[i]
 		whole := f.Value == v
-		if !whole && (rest == 0 || rest&f.Value != f.Value) {
+		if !whole && (f.Value == 0 || rest&f.Value != f.Value) {
 			continue
 		}
 		if len(dst) > start {

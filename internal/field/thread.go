@@ -161,10 +161,18 @@ func procDuration(c *Context, _ *Arg) (uint64, bool) {
 // procPPIDDuration has no value while the parent's start is unknown.
 func procPPIDDuration(c *Context, _ *Arg) (uint64, bool) {
 	p := parent(c)
-	if p == nil || p.CloneTS == 0 {
+	if p == nil || startOf(p) == 0 {
 		return 0, false
 	}
-	return c.Ev.Time() - p.CloneTS, true
+	return c.Ev.Time() - startOf(p), true
+}
+
+// startOf is when a process was started, by its leader's entry.
+func startOf(p *state.Process) uint64 {
+	if p.Main != nil {
+		return p.Main.CloneTS
+	}
+	return p.CloneTS
 }
 
 func procPIDTS(c *Context, _ *Arg) (uint64, bool) {
@@ -176,7 +184,7 @@ func procPIDTS(c *Context, _ *Arg) (uint64, bool) {
 
 func procPPIDTS(c *Context, _ *Arg) (uint64, bool) {
 	if p := parent(c); p != nil {
-		return p.CloneTS, true
+		return startOf(p), true
 	}
 	return 0, false
 }
@@ -223,7 +231,7 @@ func procFDUsage(c *Context, _ *Arg) (float64, bool) {
 	return 100 * float64(p.FDs.Len()) / float64(p.FDLimit), true
 }
 
-func threadTID(c *Context, _ *Arg) (int64, bool) { return c.Ev.TID(), true }
+func threadTID(c *Context, _ *Arg) (int64, bool) { return c.Ev.TID(), isPID(c.Ev.TID()) }
 
 func threadIsMain(c *Context, _ *Arg) (bool, bool) {
 	if c.Thread == nil {

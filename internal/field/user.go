@@ -15,7 +15,7 @@ var userFields = []Field{
 		Doc: "Name of that user, as the machine or the container knows it; <NA> if it is not known."},
 	{Name: "user.homedir", Type: event.CharBuf, Str: userText("/root", func(u state.User) string { return u.Home }),
 		Doc: "Home directory of that user; <NA> if it is not known."},
-	{Name: "user.shell", Type: event.CharBuf, Str: userText(naText, func(u state.User) string { return u.Shell }),
+	{Name: "user.shell", Type: event.CharBuf, Str: userShell,
 		Doc: "Login shell of that user; <NA> if it is not known."},
 	{Name: "user.loginuid", Type: event.Int64, Format: event.FormatID, Int: userLoginUID,
 		Doc: "Number of the user who logged in, whatever rights were taken since; -1 if nobody did."},
@@ -62,6 +62,17 @@ func userText(root string, get func(state.User) string) func(*Context, *Arg) (st
 		}
 		return naText, true
 	}
+}
+
+// userShell is naText for entries without a shell, such as the one that stands for an unlisted root.
+func userShell(c *Context, _ *Arg) (string, bool) {
+	if c.Thread == nil {
+		return "", false
+	}
+	if u, ok := userOf(c, c.Thread.UID); ok && u.Shell != "" {
+		return u.Shell, true
+	}
+	return naText, true
 }
 
 // loginUID is the number of the user who logged in, state.NoID if nobody did.
