@@ -139,6 +139,7 @@ var beyond = map[string]string{
 	"CLONE_CALLER_check_event_tinfo":                                 "a caller that was unknown is taken from its event",
 	"CLONE_CHILD_check_event_tinfo":                                  "a leader that was never seen is no thread",
 	"CLONE_CHILD_missing_both_clone_events_create_secondary_threads": "a leader that was never seen is no thread",
+	"CLONE_CHILD_already_there":                                      "a record with another pid is another process",
 	"CLONE_CHILD_tid_collision":                                      "a process of which not even the leader is known is still one",
 	"PROC_EXIT_already_dead_thread":                                  "the test wrote to the tables",
 	"PROC_FILTER_nthreads":                                           "a group outlives its leader with all that it has",
