@@ -322,9 +322,10 @@ func (a *App) buildState(context.Context) error {
 
 // handleSignals makes signals stop the run or reopen files.
 func (a *App) handleSignals(ctx context.Context) error {
+	// A closed pipe must come back as an error of its output, not end the program, up to its last line.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	signals := make(chan os.Signal, 4)
-	// A closed pipe must come back as an error of its output, not end the program.
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGHUP, unix.SIGPIPE)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		for {

@@ -16,6 +16,9 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
+// dropRule is the name under which lost events are told.
+const dropRule = "Falco internal: syscall event drop"
+
 // errDrops ends a run whose configuration wants that when events are lost.
 var errDrops = errors.New("events were lost and syscall_event_drops.actions says exit")
 
@@ -61,7 +64,7 @@ func (m *dropMonitor) check(now time.Time) error {
 		return nil
 	}
 	m.detections++
-	if len(m.cfg.Actions) == 0 || slices.Contains(m.cfg.Actions, config.DropIgnore) || m.tokens < 1 {
+	if m.tokens < 1 {
 		return nil
 	}
 	m.tokens--
@@ -82,17 +85,20 @@ func (m *dropMonitor) act(now time.Time, events, lost uint64, s, before *source.
 		}
 	}
 	slices.SortFunc(fields, func(a, b alert.Field) int { return strings.Compare(a.Key, b.Key) })
+	text := fmt.Sprintf("%s. %d system calls dropped in last second.", dropRule, lost)
 	for _, action := range m.cfg.Actions {
 		switch action {
+		case config.DropIgnore:
 		case config.DropLog:
-			m.log.Debug("system call events were lost", "events", events, "lost", lost)
+			m.log.Debug(text, "events", events)
 		case config.DropAlert:
 			m.send(&alert.Alert{
-				Time: uint64(now.UnixNano()), Rule: "Falco internal: syscall event drop", Priority: alert.Debug,
+				Time: uint64(now.UnixNano()), Rule: dropRule, Priority: alert.Debug,
 				Source: alert.SourceInternal, Hostname: m.hostname, Fields: fields,
-				Output: fmt.Sprintf("Falco internal: syscall event drop. %d system calls dropped in last second.", lost),
+				Output: text,
 			})
 		case config.DropExit:
+			m.log.Error(text + " Exiting.")
 			return errDrops
 		}
 	}

@@ -86,8 +86,11 @@ func (d *Document) check(c *Config) {
 	}
 	d.checkPlugins(c)
 	d.checkSelections(c)
-	if a := c.SyscallEventDrops.Actions; len(a) > 1 && slices.Contains(a, DropIgnore) {
-		d.report(d.at("syscall_event_drops.actions"), CodeValue, diag.Error, "syscall_event_drops.actions: ignore must stand alone", "")
+	for _, a := range c.SyscallEventDrops.Actions {
+		if a != DropIgnore && slices.Contains(c.SyscallEventDrops.Actions, DropIgnore) {
+			d.report(d.at("syscall_event_drops.actions"), CodeValue, diag.Error,
+				fmt.Sprintf("syscall event drop action %q does not make sense with the \"ignore\" action", a), "")
+		}
 	}
 	if c.FileOutput.Enabled && c.FileOutput.Filename == "" {
 		d.report(d.at("file_output"), CodeValue, diag.Error, "file_output is enabled without a filename", "")

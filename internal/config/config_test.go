@@ -58,7 +58,7 @@ func TestProblems(t *testing.T) {
 			content: "json_output: maybe\npriority: loud\nrule_matching: some\n",
 			want: `falco.yaml:1:14: error: json_output: "maybe" is not true or false [CONFIG_VALUE]
 falco.yaml:2:11: error: priority: unknown priority "loud" (one of emergency, alert, critical, error, warning, notice, informational, debug) [CONFIG_VALUE]
-falco.yaml:3:16: error: rule_matching: "some" is not one of first, all [CONFIG_VALUE]`,
+falco.yaml:3:16: error: rule_matching: unknown strategy (Falco: Unknown rule matching strategy): "some" is not one of first, all [CONFIG_VALUE]`,
 		},
 		{
 			name:    "not yaml",
@@ -123,12 +123,12 @@ falco.yaml:4:5: error: rules[1] must have either enable or disable, with a rule 
 			content: "engine: {modern_ebpf: {buf_size_preset: 11}}\noutput_timeout: 0\nsyscall_event_drops: {threshold: -1}\n",
 			want: `falco.yaml:1:41: error: engine.modern_ebpf.buf_size_preset: 11 is too large (at most 10) [CONFIG_VALUE]
 falco.yaml:2:17: error: output_timeout: 0 is too small (at least 1) [CONFIG_VALUE]
-falco.yaml:3:34: error: syscall_event_drops.threshold: "-1" is not a number from 0 to 1 [CONFIG_VALUE]`,
+falco.yaml:3:34: error: syscall_event_drops.threshold: syscall event drops threshold must be a double in the range [0, 1], not "-1" [CONFIG_VALUE]`,
 		},
 		{
 			name:    "ignore stands alone",
 			content: "syscall_event_drops: {actions: [ignore, log]}\n",
-			want:    "falco.yaml:1:32: error: syscall_event_drops.actions: ignore must stand alone [CONFIG_VALUE]",
+			want:    "falco.yaml:1:32: error: syscall event drop action \"log\" does not make sense with the \"ignore\" action [CONFIG_VALUE]",
 		},
 	}
 	for _, tt := range tests {

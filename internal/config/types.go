@@ -85,7 +85,7 @@ type (
 	Positive int64
 	// Preset is the size of a ring buffer, 1 to 10.
 	Preset int64
-	// Ratio is a number from 0 to 1.
+	// Ratio is the share of lost events from which something is done, 0 to 1.
 	Ratio float64
 	// Address is an IP address.
 	Address string
@@ -105,8 +105,10 @@ func choose[T ~string](text string, words ...T) (T, error) {
 
 // UnmarshalText reads "first" or "all".
 func (m *Matching) UnmarshalText(b []byte) (err error) {
-	*m, err = choose(string(b), MatchFirst, MatchAll)
-	return err
+	if *m, err = choose(string(b), MatchFirst, MatchAll); err != nil {
+		return fmt.Errorf("unknown strategy (Falco: Unknown rule matching strategy): %w", err)
+	}
+	return nil
 }
 
 // UnmarshalText reads the name of a source.
@@ -223,7 +225,8 @@ func (p *Preset) UnmarshalText(b []byte) error {
 func (r *Ratio) UnmarshalText(b []byte) error {
 	v, err := strconv.ParseFloat(strings.TrimSpace(string(b)), 64)
 	if err != nil || !(v >= 0 && v <= 1) {
-		return fmt.Errorf("%q is not a number from 0 to 1", b)
+		// Falco's words, which people search for.
+		return fmt.Errorf("syscall event drops threshold must be a double in the range [0, 1], not %q", b)
 	}
 	*r = Ratio(v)
 	return nil
