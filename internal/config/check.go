@@ -119,11 +119,11 @@ func (d *Document) checkPending(c *Config, p *pending) {
 	if p.refuse {
 		severity = diag.Error
 	}
-	text := ""
+	text := p.key
 	if v.Kind == Scalar {
-		text = " " + v.Text
+		text += ": " + v.Text
 	}
-	d.report(v.Pos, CodeUnsupported, severity, p.key+":"+text+": "+p.message, "")
+	d.report(v.Pos, CodeUnsupported, severity, text+": "+p.message, "")
 }
 
 // builtin are the plugins whose fields gyr has by itself.

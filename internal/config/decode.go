@@ -3,10 +3,11 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
 	"fmt"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
@@ -28,7 +29,9 @@ func Load(o Options) (*Config, []diag.Problem) {
 	if len(d.Files) > 0 && len(d.Root.Keys) == 0 && usable(d.Problems) {
 		d.report(Pos{File: d.Files[0]}, CodeEmpty, diag.Warning, "the configuration is empty", "")
 	}
-	sort.SliceStable(d.Problems, func(i, j int) bool { return d.Problems[i].Severity < d.Problems[j].Severity })
+	slices.SortStableFunc(d.Problems, func(a, b diag.Problem) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
 	return c, d.Problems
 }
 
