@@ -44,7 +44,7 @@ func (b *builder) compareNumber(src *source, c *comparison) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, c.key(), src.cost+3, func() predicate {
+	return b.leaf(src, c.key(), src.cost+3, c.chance(), func() predicate {
 		if src.uint != nil || src.uints != nil {
 			if p := fastNumber(src.uint, src.arg, c, values); p != nil {
 				return p
@@ -139,7 +139,7 @@ func (b *builder) compareFloat(src *source, c *comparison) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, c.key(), src.cost+3, func() predicate {
+	return b.leaf(src, c.key(), src.cost+3, c.chance(), func() predicate {
 		return predicateOf(src, src.float, nil, nil, eachOf(c, values, ordered[float64]), c.op)
 	}), nil
 }
@@ -150,7 +150,7 @@ func (b *builder) compareBool(src *source, c *comparison) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, c.key(), src.cost+2, func() predicate {
+	return b.leaf(src, c.key(), src.cost+2, c.chance(), func() predicate {
 		if src.uints != nil { // a list: truth values as 0 and 1
 			numbers := make([]uint64, len(values))
 			for i, v := range values {
@@ -174,7 +174,7 @@ func (b *builder) compareIP(src *source, c *comparison) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, c.key(), src.cost+6, func() predicate {
+	return b.leaf(src, c.key(), src.cost+6, c.chance(), func() predicate {
 		t := eachOf(c, values, equality[netip.Addr])
 		if c.setOp() && len(values) > 4 {
 			set := make(map[netip.Addr]struct{}, len(values))
@@ -193,7 +193,7 @@ func (b *builder) compareNet(src *source, c *comparison) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, c.key(), src.cost+10, func() predicate {
+	return b.leaf(src, c.key(), src.cost+10, c.chance(), func() predicate {
 		t := eachNet(c, values)
 		if c.setOp() {
 			t = newNetSet(values).has
@@ -275,7 +275,7 @@ func (b *builder) compareAround(src *source, c *comparison) (edge, error) {
 		return edge{}, b.errorOf(err, c.at[0])
 	}
 	get, arg := src.uint, src.arg
-	return b.leaf(src, c.key(), src.cost, func() predicate {
+	return b.leaf(src, c.key(), src.cost, c.chance(), func() predicate {
 		return func(c *field.Context) bool { v, ok := get(c, arg); return ok && v <= limit }
 	}), nil
 }
@@ -299,7 +299,7 @@ func (b *builder) compareHost(src *source, c *comparison) (edge, error) {
 		}
 	}
 	get, arg, wanted := src.field.IP, src.arg, c.op != "!="
-	return b.leaf(src, c.key(), src.cost+20, func() predicate {
+	return b.leaf(src, c.key(), src.cost+20, c.chance(), func() predicate {
 		return func(c *field.Context) bool {
 			ip, ok := get(c, arg)
 			if !ok || c.Machine == nil || c.Machine.DNS == nil {

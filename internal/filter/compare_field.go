@@ -36,7 +36,7 @@ func (b *builder) compareFields(left *source, c *comparison) (edge, error) {
 		return edge{}, b.errorAt(at, "field '%s' can't be compared with field '%s'", left.name, right.name)
 	}
 	key := right.prefix(c.op + " =")
-	return b.leaf(left, key, left.cost+right.cost+10, func() predicate { return p }), nil
+	return b.leaf(left, key, left.cost+right.cost+10, c.chance(), func() predicate { return p }), nil
 }
 
 // listMark is what messages add to the type of a list.

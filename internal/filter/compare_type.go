@@ -88,7 +88,7 @@ func (b *builder) compareType(src *source, c *comparison) edge {
 	if c.op == "!=" {
 		key = "type! "
 	}
-	return b.leaf(src, key+(&textTest{textEqual, values}).key(), 1, func() predicate {
+	return b.leaf(src, key+(&textTest{textEqual, values}).key(), 1, 0.5, func() predicate {
 		return newTypeTest(src, values, c.op != "!=").holds
 	})
 }

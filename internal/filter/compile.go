@@ -67,12 +67,13 @@ func (b *builder) exists(n *syntax.Exists) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	return b.leaf(src, "exists", src.cost, func() predicate { return src.existsPredicate() }), nil
+	return b.leaf(src, "exists", src.cost, 0.7, func() predicate { return src.existsPredicate() }), nil
 }
 
-// leaf returns the node that tests a source; key tells it from the other tests of the source.
-func (c *Compiler) leaf(src *source, key string, cost int, build func() predicate) edge {
-	return edge{c.share(src.prefix(key), func() *node { return &node{fn: build(), cost: cost} }), false}
+// leaf returns the node that tests a source; key tells it from the other tests of the source, cost
+// and chance estimate what it costs and how often it holds.
+func (c *Compiler) leaf(src *source, key string, cost, chance float64, build func() predicate) edge {
+	return edge{c.share(src.prefix(key), func() *node { return &node{fn: build(), cost: cost, chance: chance} }), false}
 }
 
 // comparison is a comparison with literals while it is compiled.
@@ -170,7 +171,7 @@ func (b *builder) warn(c *comparison, v string) {
 		warning("regex check with '%s' may be optimized with simpler operators such as '=', 'contains', 'startswith', 'endswith'", v)
 	}
 	plain := spaceless(v)
-	if strings.IndexByte(plain, '.') > 0 && plain[0] != '/' {
+	if first, _, found := strings.Cut(plain, "."); found && b.classes[first] {
 		if n, _, _, err := b.cat.Prefix(plain); err == nil && n == len(plain) {
 			warning("'%s' may be a valid field misused as a const string value", v)
 		}
@@ -224,6 +225,17 @@ func (c *comparison) key() string {
 	return key.String()
 }
 
+// chance estimates how often the comparison holds.
+func (c *comparison) chance() float64 {
+	switch c.op {
+	case "!=":
+		return 0.8
+	case "<", "<=", ">", ">=":
+		return 0.6
+	}
+	return 0.15
+}
+
 // compareText compiles a comparison of texts or bytes. Those that hold if one of several texts
 // fits can be merged with others.
 func (b *builder) compareText(src *source, c *comparison) (edge, error) {
@@ -252,7 +264,7 @@ func (b *builder) compareText(src *source, c *comparison) (edge, error) {
 		}
 		return modified(c.Mod, tests)
 	}
-	return b.leaf(src, c.key(), src.cost+30, func() predicate {
+	return b.leaf(src, c.key(), src.cost+30, c.chance(), func() predicate {
 		return predicateOf(src, src.str, src.strs, stringsOf, test(), c.op)
 	}), nil
 }

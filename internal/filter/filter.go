@@ -7,6 +7,8 @@
 package filter
 
 import (
+	"strings"
+
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 )
@@ -45,6 +47,7 @@ type Compiler struct {
 	DNS *field.DNS
 
 	cat      *field.Catalogue
+	classes  map[string]bool // what stands before the first dot in names of fields
 	nodes    map[string]*node
 	sources  map[string]*source
 	matchers map[string]matcher
@@ -53,7 +56,15 @@ type Compiler struct {
 
 // NewCompiler returns a compiler for conditions over the fields of cat.
 func NewCompiler(cat *field.Catalogue) *Compiler {
-	return &Compiler{cat: cat, nodes: map[string]*node{}, sources: map[string]*source{}, matchers: map[string]matcher{}}
+	c := &Compiler{
+		cat: cat, classes: map[string]bool{}, nodes: map[string]*node{},
+		sources: map[string]*source{}, matchers: map[string]matcher{},
+	}
+	for _, f := range cat.All() {
+		class, _, _ := strings.Cut(f.Name, ".")
+		c.classes[class] = true
+	}
+	return c
 }
 
 // MemoSize is how many entries field.Context.Memo needs for the conditions compiled so far.

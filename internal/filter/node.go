@@ -18,14 +18,15 @@ type predicate func(c *field.Context) bool
 // are kept as negated disjunctions of negated children, so that equal parts are found whichever
 // way they are written.
 type node struct {
-	id    int
-	fn    predicate
-	cost  int // estimated, in nanoseconds
-	uses  int // places that refer to it
-	memo  int // its first entry in field.Context.Memo, -1 without
-	text  *textLeaf
-	kids  []edge // of a disjunction
-	value int8   // 1: always true, -1: always false
+	fn     predicate // evaluates the node, or recalls its result for this event
+	id     int
+	cost   float64 // estimated, in nanoseconds
+	chance float64 // estimated, that it holds
+	uses   int     // places that refer to it
+	memo   int     // its first entry in field.Context.Memo, -1 without
+	text   *textLeaf
+	kids   []edge // of a disjunction
+	value  int8   // 1: always true, -1: always false
 }
 
 // edge is a node as one place uses it: as it is, or negated.
@@ -38,37 +39,39 @@ type edge struct {
 func (e edge) not() edge { return edge{e.node, !e.neg} }
 
 // holds evaluates the edge.
-func (e edge) holds(c *field.Context) bool { return e.eval(c) != e.neg }
+func (e edge) holds(c *field.Context) bool { return e.fn(c) != e.neg }
+
+// likely is the estimated chance that the edge holds.
+func (e edge) likely() float64 {
+	if e.neg {
+		return 1 - e.chance
+	}
+	return e.chance
+}
 
 // always reports whether the edge is constant, and its value.
 func (e edge) always() (value, constant bool) {
 	return (e.value > 0) != e.neg, e.value != 0
 }
 
-// eval evaluates the node, or recalls its result for this event.
-func (n *node) eval(c *field.Context) bool {
-	if n.memo < 0 {
-		return n.fn(c)
-	}
-	return n.recall(c)
-}
-
-// recall evaluates the node once per event. Two entries hold the epochs in which it was last found
-// true and false, so that no epoch is ever taken for another.
-func (n *node) recall(c *field.Context) bool {
-	entry := c.Memo[n.memo : n.memo+2 : n.memo+2]
-	if entry[0] == c.Epoch {
-		return true
-	}
-	if entry[1] == c.Epoch {
+// recalling returns the predicate that evaluates fn once per event. Two entries of the memo hold
+// the epochs in which it was last found true and false, so that no epoch is ever taken for another.
+func recalling(fn predicate, memo int) predicate {
+	return func(c *field.Context) bool {
+		entry := c.Memo[memo : memo+2 : memo+2]
+		if entry[0] == c.Epoch {
+			return true
+		}
+		if entry[1] == c.Epoch {
+			return false
+		}
+		if fn(c) {
+			entry[0] = c.Epoch
+			return true
+		}
+		entry[1] = c.Epoch
 		return false
 	}
-	if n.fn(c) {
-		entry[0] = c.Epoch
-		return true
-	}
-	entry[1] = c.Epoch
-	return false
 }
 
 // Memoising costs about as much as the cheapest predicates: it must be worth it.
@@ -87,6 +90,7 @@ func (c *Compiler) use(n *node) {
 	if n.uses >= 2 && n.cost >= memoCost || n.uses >= manyUses && n.cost >= memoCheapCost {
 		n.memo = c.memo
 		c.memo += 2
+		n.fn = recalling(n.fn, n.memo)
 	}
 }
 
@@ -113,7 +117,8 @@ func (c *Compiler) constant(value bool) edge {
 	return edge{n, value}
 }
 
-// any returns the disjunction of edges. Tests of one subject's text are merged into one.
+// any returns the disjunction of edges. Tests of one subject's text are merged into one; those that
+// are cheap for how often they settle the question come first.
 func (c *Compiler) any(edges []edge) edge {
 	edges = c.merge(edges)
 	kept := make([]edge, 0, len(edges))
@@ -139,12 +144,17 @@ func (c *Compiler) any(edges []edge) edge {
 	case 1:
 		return kept[0]
 	}
-	slices.SortStableFunc(kept, func(a, b edge) int { return cmp.Compare(a.cost, b.cost) })
 	n := c.share(disjunctionKey(kept), func() *node {
+		slices.SortStableFunc(kept, func(a, b edge) int { return cmp.Compare(a.cost/a.likely(), b.cost/b.likely()) })
+		n := &node{fn: disjunction(kept), kids: kept}
+		misses := 1.0
 		for _, e := range kept {
 			c.use(e.node)
+			n.cost += misses * (e.cost + 2)
+			misses *= 1 - e.likely()
 		}
-		return &node{fn: disjunction(kept), cost: disjunctionCost(kept), kids: kept}
+		n.chance = min(max(1-misses, 0.02), 0.98)
+		return n
 	})
 	return edge{n, false}
 }
@@ -175,16 +185,6 @@ func disjunctionKey(kids []edge) string {
 		b.WriteString(strconv.Itoa(id))
 	}
 	return b.String()
-}
-
-// disjunctionCost estimates the cost: later children are reached less and less often.
-func disjunctionCost(kids []edge) int {
-	total, share := 1.0, 1.0
-	for _, e := range kids {
-		total += float64(e.cost) * share
-		share *= 0.7
-	}
-	return int(total)
 }
 
 // disjunction compiles the test of children one after the other.

@@ -84,7 +84,7 @@ func (b *builder) listSource(o *syntax.List) (*source, error) {
 		key += fmt.Sprintf("%d,", items[i].id)
 	}
 	return b.Compiler.source(key+")", func() *source {
-		return &source{name: "list", typ: event.CharBuf, list: true, cost: 10 * len(items),
+		return &source{name: "list", typ: event.CharBuf, list: true, cost: 10 * float64(len(items)),
 			strs: func(c *field.Context, dst []string) ([]string, bool) {
 				return appendTexts(c, dst, items)
 			}}

@@ -24,7 +24,7 @@ type source struct {
 	either bool // both ends of a connection
 	field  *field.Field
 	arg    *field.Arg
-	cost   int // estimated, in nanoseconds
+	cost   float64 // estimated, in nanoseconds
 	noRHS  bool
 
 	str   func(c *field.Context, a *field.Arg) (string, bool)
@@ -174,7 +174,7 @@ func rawArgType(name string) event.ParamType {
 // slowFields are the beginnings of names of fields that cost more than reading a member.
 var slowFields = []struct {
 	prefix string
-	cost   int
+	cost   float64
 }{
 	{"proc.aname", 60}, {"proc.aexe", 60}, {"proc.acmdline", 80}, {"proc.aargs", 80}, {"proc.aenv", 200}, {"proc.apid", 50},
 	{"proc.sname", 30}, {"proc.sid", 20}, {"proc.vpgid", 20}, {"proc.pcmdline", 15}, {"proc.p", 8}, {"proc.env", 100},
@@ -184,7 +184,7 @@ var slowFields = []struct {
 }
 
 // fieldCost estimates what a field's getter costs, in nanoseconds.
-func fieldCost(f *field.Field) int {
+func fieldCost(f *field.Field) float64 {
 	for _, slow := range slowFields {
 		if strings.HasPrefix(f.Name, slow.prefix) {
 			return slow.cost

@@ -29,7 +29,7 @@ const (
 )
 
 // textCost estimates the cost of one test of a kind.
-var textCost = [numTextKinds]int{3, 4, 4, 15, 25, 30, 30, 30, 200}
+var textCost = [numTextKinds]float64{3, 4, 4, 15, 25, 30, 30, 30, 200}
 
 // textTest compares a text with values: it passes if the comparison holds for one of them.
 type textTest struct {
@@ -119,7 +119,7 @@ func (c *Compiler) textAny(src *source, tests []textTest) edge {
 		key += tests[i].key()
 	}
 	return edge{c.share(key, func() *node {
-		n := &node{text: &textLeaf{src, tests}, cost: src.cost}
+		n := &node{text: &textLeaf{src, tests}, cost: src.cost, chance: 0.1}
 		matchers := make([]matcher, len(tests))
 		for i := range tests {
 			n.cost += textCost[tests[i].kind]

@@ -171,7 +171,7 @@ func joined(sep, list *source) *source {
 
 // concatenated is the texts of parts, one behind the other.
 func concatenated(parts []*source) *source {
-	cost := 50
+	cost := 50.0
 	for _, p := range parts {
 		cost += p.cost
 	}
