@@ -13,11 +13,11 @@ var privilegeRows = []row{
 		func(s *scene) { s.act("chmod", s.file("tool"), "4755") },
 		func(s *scene) { s.act("chmod", s.file("tool"), "0755") }},
 	{"Sudo Potential Privilege Escalation",
-		func(s *scene) { s.run(s.fake("sudoedit"), "-s", `AAAA\`) },
-		func(s *scene) { s.run(s.fake("sudoedit"), "-s", "AAAA") }},
+		func(s *scene) { s.runAs1000(s.fake("sudoedit"), "-s", `AAAA\`) },
+		func(s *scene) { s.runAs1000(s.fake("sudoedit"), "-s", "AAAA") }},
 	{"Polkit Local Privilege Escalation Vulnerability (CVE-2021-4034)",
-		func(s *scene) { s.run(s.fake("pkexec")) },
-		func(s *scene) { s.run(s.fake("pkexec"), "id") }},
+		func(s *scene) { s.runAs1000(s.fake("pkexec")) },
+		func(s *scene) { s.runAs1000(s.fake("pkexec"), "id") }},
 	{"Potential Local Privilege Escalation via Environment Variables Misuse",
 		func(s *scene) { s.env = []string{"GLIBC_TUNABLES=glibc.malloc.check=1"}; s.run(s.fake("su")) },
 		func(s *scene) { s.env = []string{"TUNABLES=1"}; s.run(s.fake("su")) }},
@@ -54,6 +54,12 @@ var privilegeRows = []row{
 	{"Container runtime socket opened in container",
 		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "docker.sock")) },
 		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "app.sock")) }},
+}
+
+// runAs1000 runs a program in a login session of an ordinary user.
+func (s *scene) runAs1000(argv ...string) {
+	s.t.Helper()
+	s.run(build.actor, append([]string{"login-as", "1000"}, argv...)...)
 }
 
 func deviceStage(s *scene) stage {

@@ -32,6 +32,7 @@ var acts = []act{
 	{"spawn", 1, actSpawn},
 	{"spawn-many", 2, actSpawnMany},
 	{"sleep", 1, actSleep},
+	{"login-as", 2, actLoginAs},
 	{"kill", 2, actKill},
 	{"memfd-exec", 1, actMemfdExec},
 	{"copy-exec", 2, actCopyExec},
