@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"internal/filter/syntax":          {},
 	"internal/filter/internal/corpus": {},
 	"internal/filter":                 {"internal/diag", "internal/event", "internal/field", "internal/filter/syntax", "internal/state"},
-	"internal/format":                 {"internal/event", "internal/field", "internal/filter", "internal/filter/syntax"},
+	"internal/format":                 {"internal/diag", "internal/event", "internal/field", "internal/filter", "internal/filter/syntax"},
 	"internal/rule":                   {"internal/alert", "internal/diag", "internal/event", "internal/field", "internal/filter", "internal/filter/syntax", "internal/format"},
 	"internal/engine":                 {"internal/alert", "internal/event", "internal/field", "internal/filter", "internal/format", "internal/rule", "internal/state"},
 	"internal/output":                 {"internal/alert"},
