@@ -49,7 +49,7 @@ func evtAbsPath(c *Context, a *Arg) (string, bool) {
 			return "", false
 		}
 		text, ok := c.Ev.Text(3)
-		return text, ok
+		return c.Keep(joinOnto(c.Arena(), 0, text)), ok
 	default:
 		return "", false
 	}

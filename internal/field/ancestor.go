@@ -185,7 +185,7 @@ func procAPID(c *Context, a *Arg, dst []int64) []int64 {
 	}
 	w := ancestors(p)
 	if a.Given {
-		if q := w.nth(a.Index); q != nil {
+		if q := w.nth(a.Index); q != nil && isPID(q.PID) {
 			dst = append(dst, q.PID)
 		}
 		return dst
@@ -207,7 +207,7 @@ func printAPID(c *Context, a *Arg) (Value, bool) {
 		return v, true
 	}
 	q := ancestors(p).nth(a.Index)
-	if q == nil {
+	if q == nil || !isPID(q.PID) {
 		return v, false
 	}
 	v.Num = uint64(q.PID)

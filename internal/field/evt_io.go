@@ -30,9 +30,9 @@ var evtCountFields = []Field{
 	{Name: "evt.count.exit", Type: event.Uint32, Format: event.FormatDec, Uint: evtCountExit,
 		Doc: "1 for the return of a call; other events have no value."},
 	{Name: "evt.count.procinfo", Type: event.Uint32, Format: event.FormatDec, Flags: TableOnly, Uint: evtCountProcInfo,
-		Doc: "1 for a procinfo event of a main thread."},
+		Doc: "1 for a procinfo event of a main thread, else 0."},
 	{Name: "evt.count.threadinfo", Type: event.Uint32, Format: event.FormatDec, Flags: TableOnly, Uint: evtCountThreadInfo,
-		Doc: "1 for a procinfo event."},
+		Doc: "1 for a procinfo event, else 0."},
 	{Name: "evt.buflen.in", Type: event.Uint64, Format: event.FormatDec, Flags: TableOnly, Uint: bufLen(event.CatIORead, anyFD),
 		Doc: "Bytes that were read."},
 	{Name: "evt.buflen.out", Type: event.Uint64, Format: event.FormatDec, Flags: TableOnly, Uint: bufLen(event.CatIOWrite, anyFD),
@@ -247,13 +247,23 @@ func errorCount(kind errorKind) func(*Context, *Arg) (uint64, bool) {
 func evtCountExit(c *Context, _ *Arg) (uint64, bool) { return 1, !c.Ev.Type().IsEnter() }
 
 func evtCountProcInfo(c *Context, _ *Arg) (uint64, bool) {
-	t := c.Thread
-	return 1, isProcInfo(c.Ev) && t != nil && t.Proc != nil && t.TID == t.Proc.PID
+	if isProcInfo(c.Ev) && c.Thread != nil && isMain(c.Thread) {
+		return 1, true
+	}
+	return 0, true
 }
 
-func evtCountThreadInfo(c *Context, _ *Arg) (uint64, bool) { return 1, isProcInfo(c.Ev) }
+func evtCountThreadInfo(c *Context, _ *Arg) (uint64, bool) {
+	if isProcInfo(c.Ev) {
+		return 1, true
+	}
+	return 0, true
+}
 
-func isProcInfo(ev *event.Event) bool { return ev.Info().Name == "procinfo" }
+// procInfo is the code of the events that once told the times of every process.
+const procInfo event.Type = 234
+
+func isProcInfo(ev *event.Event) bool { return ev.Type() == procInfo }
 
 func evtIsSyslog(c *Context, _ *Arg) (bool, bool) {
 	f := eventFD(c)
