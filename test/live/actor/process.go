@@ -38,7 +38,8 @@ func actSpawnMany(args []string) error {
 
 // actLoginAs executes a program in a login session of the user UID, where the kernel keeps such.
 func actLoginAs(args []string) error {
-	if err := os.WriteFile("/proc/self/loginuid", []byte(args[0]), 0o644); err != nil && !os.IsNotExist(err) {
+	runtime.LockOSThread() // the kernel keeps it per thread
+	if err := os.WriteFile("/proc/thread-self/loginuid", []byte(args[0]), 0o644); err != nil && !os.IsNotExist(err) {
 		return err
 	}
 	return unix.Exec(args[1], args[1:], os.Environ())
