@@ -8,24 +8,28 @@ import (
 )
 
 // trie tells whether a text begins (or, built backwards, ends) with one of many others. It is a
-// radix tree: the cost is that of the longest common part, whatever the number of texts.
+// radix tree laid out level by level in one array, the children of a node side by side: the cost
+// is that of the longest common part, whatever the number of texts.
 type trie struct {
 	nodes    []trieNode
+	labels   string // of all nodes
+	tables   [][256]uint32
 	backward bool
 }
 
-// trieNode is reached by the bytes of label. children are sorted by their labels' first bytes,
-// which keys repeats.
-type trieNode struct {
-	label    string
-	keys     string
-	children []uint32
-	table    *[256]uint32 // index by byte instead of keys, for nodes with many children; 0: none
-	end      bool         // a text of the set ends here
-}
+// fewChildren is the number of children that a node tells apart without a table.
+const fewChildren = 14
 
-// wideNode is the number of children from which a node gets a table.
-const wideNode = 12
+// trieNode is reached by the bytes of its label; it fills half a cache line.
+type trieNode struct {
+	label    uint32 // where it begins in labels
+	children uint32 // index of the first child, or of the table
+	size     uint16 // of the label
+	end      bool   // a text of the set ends here
+	wide     bool   // children is the index of a table with the child of each byte, 0: none
+	count    uint8  // of the children, without a table
+	keys     [fewChildren]byte
+}
 
 // newPrefixTrie returns a trie over texts for has.
 func newPrefixTrie(texts []string) *trie { return buildTrie(texts, false) }
@@ -33,26 +37,44 @@ func newPrefixTrie(texts []string) *trie { return buildTrie(texts, false) }
 // newSuffixTrie returns a trie that matches ends of texts.
 func newSuffixTrie(texts []string) *trie { return buildTrie(texts, true) }
 
+// pendingNode is a node of which only the place is known yet: the texts below it, sorted, which
+// agree in their first depth bytes.
+type pendingNode struct {
+	texts []string
+	depth int
+}
+
+// maxLabel is the longest label; longer common parts take several nodes.
+const maxLabel = 1<<16 - 1
+
 // buildTrie builds a trie. Texts that begin with a shorter one of the set add nothing.
 func buildTrie(texts []string, backward bool) *trie {
-	sorted := make([]string, len(texts))
+	ordered := make([]string, len(texts))
 	for i, t := range texts {
 		if backward {
 			t = reversed(t)
 		}
-		sorted[i] = t
+		ordered[i] = t
 	}
-	slices.Sort(sorted)
-	kept := sorted[:0]
-	for _, t := range sorted {
+	slices.Sort(ordered)
+	kept := ordered[:0]
+	for _, t := range ordered {
 		if len(kept) == 0 || !strings.HasPrefix(t, kept[len(kept)-1]) {
 			kept = append(kept, t)
 		}
 	}
 	t := &trie{backward: backward}
-	if len(kept) > 0 {
-		t.add(kept, 0)
+	if len(kept) == 0 {
+		return t
 	}
+	var labels strings.Builder
+	t.nodes = make([]trieNode, 1, len(kept)+1)
+	queue := []pendingNode{{kept, 0}}
+	for at := 0; at < len(queue); at++ {
+		queue = append(queue, t.fill(at, queue[at], &labels)...)
+		queue[at].texts = nil
+	}
+	t.labels = labels.String()
 	return t
 }
 
@@ -63,40 +85,42 @@ func reversed(s string) string {
 	return string(b)
 }
 
-// add appends the node for the sorted texts, which agree in their first depth bytes, and returns
-// its index.
-func (t *trie) add(texts []string, depth int) uint32 {
-	first, last := texts[0], texts[len(texts)-1]
-	end := depth
-	for end < len(first) && end < len(last) && first[end] == last[end] {
+// fill makes node number at and places for its children, which it returns.
+func (t *trie) fill(at int, p pendingNode, labels *strings.Builder) []pendingNode {
+	first, last := p.texts[0], p.texts[len(p.texts)-1]
+	end, limit := p.depth, min(len(first), len(last), p.depth+maxLabel)
+	for end < limit && first[end] == last[end] {
 		end++
 	}
-	at := uint32(len(t.nodes))
-	t.nodes = append(t.nodes, trieNode{label: first[depth:end], end: end == len(first)})
-	if end == len(first) {
-		return at
-	}
+	n := trieNode{label: uint32(labels.Len()), size: uint16(end - p.depth), end: end == len(first)}
+	labels.WriteString(first[p.depth:end])
 	var keys []byte
-	var children []uint32
-	for start := 0; start < len(texts); {
-		b := texts[start][end]
+	var children []pendingNode
+	for start := 0; start < len(p.texts) && !n.end; {
+		b := p.texts[start][end]
 		stop := start + 1
-		for stop < len(texts) && texts[stop][end] == b {
+		for stop < len(p.texts) && p.texts[stop][end] == b {
 			stop++
 		}
 		keys = append(keys, b)
-		children = append(children, t.add(texts[start:stop], end))
+		children = append(children, pendingNode{p.texts[start:stop], end})
 		start = stop
 	}
-	n := &t.nodes[at]
-	n.keys, n.children = string(keys), children
-	if len(keys) >= wideNode {
-		n.table = new([256]uint32)
+	n.children = uint32(len(t.nodes))
+	if len(keys) > fewChildren {
+		n.wide = true
+		var table [256]uint32
 		for i, b := range keys {
-			n.table[b] = children[i]
+			table[b] = n.children + uint32(i)
 		}
+		n.children = uint32(len(t.tables))
+		t.tables = append(t.tables, table)
+	} else {
+		n.count = uint8(copy(n.keys[:], keys))
 	}
-	return at
+	t.nodes[at] = n
+	t.nodes = append(t.nodes, make([]trieNode, len(children))...)
+	return children
 }
 
 // has reports whether one of the texts is the beginning (the end) of s.
@@ -108,11 +132,16 @@ func (t *trie) has(s string) bool {
 		return t.hasSuffix(s)
 	}
 	n := &t.nodes[0]
-	for strings.HasPrefix(s, n.label) {
+	for {
+		if n.size > 0 {
+			if !strings.HasPrefix(s, t.labels[n.label:n.label+uint32(n.size)]) {
+				return false
+			}
+			s = s[n.size:]
+		}
 		if n.end {
 			return true
 		}
-		s = s[len(n.label):]
 		if s == "" {
 			return false
 		}
@@ -120,26 +149,26 @@ func (t *trie) has(s string) bool {
 			return false
 		}
 	}
-	return false
 }
 
 // hasSuffix is has from the end of s.
 func (t *trie) hasSuffix(s string) bool {
 	n := &t.nodes[0]
 	for {
-		if len(s) < len(n.label) {
+		size := int(n.size)
+		if len(s) < size {
 			return false
 		}
-		for i := range len(n.label) {
-			if s[len(s)-1-i] != n.label[i] {
+		label := t.labels[n.label : n.label+uint32(size)]
+		for i := range size {
+			if s[len(s)-1-i] != label[i] {
 				return false
 			}
 		}
 		if n.end {
 			return true
 		}
-		s = s[:len(s)-len(n.label)]
-		if s == "" {
+		if s = s[:len(s)-size]; s == "" {
 			return false
 		}
 		if n = t.child(n, s[len(s)-1]); n == nil {
@@ -150,14 +179,16 @@ func (t *trie) hasSuffix(s string) bool {
 
 // child returns the child whose label begins with b, nil if there is none.
 func (t *trie) child(n *trieNode, b byte) *trieNode {
-	if n.table != nil {
-		if i := n.table[b]; i != 0 {
+	if n.wide {
+		if i := t.tables[n.children][b]; i != 0 {
 			return &t.nodes[i]
 		}
 		return nil
 	}
-	if i := strings.IndexByte(n.keys, b); i >= 0 {
-		return &t.nodes[n.children[i]]
+	for i, key := range n.keys[:n.count] {
+		if key == b {
+			return &t.nodes[n.children+uint32(i)]
+		}
 	}
 	return nil
 }
