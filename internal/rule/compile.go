@@ -193,7 +193,7 @@ func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *
 		} else {
 			id = r.unknown
 			message = "Undefined macro '" + id.Name + "' used in filter."
-			hint = p.suggestMacro(id.Name, visible)
+			hint = p.suggestMacro(id, visible, cond)
 		}
 		f := p.exprFault(ErrValidate, message, at, text, id.Pos, cond)
 		f.hint, f.len = hint, len(id.Name)
@@ -212,14 +212,17 @@ func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *
 }
 
 // suggestMacro explains an unknown macro.
-func (p *pass) suggestMacro(name string, visible int) string {
-	if m := p.byName[name]; m != nil && m.index >= visible {
-		return "macro " + name + " is defined further down; a macro sees only those above it"
+func (p *pass) suggestMacro(id *syntax.Ident, visible int, cond *condition) string {
+	if m := p.byName[id.Name]; m != nil && m.index >= visible {
+		return "macro " + id.Name + " is defined further down; a macro sees only those above it"
 	}
-	if p.c.listBy[name] != nil {
-		return name + " is a list, which stands in parentheses: in (" + name + ")"
+	x, _ := p.expand(cond.full, true)
+	written := cond.full[min(x.origin(id.Pos.Offset), len(cond.full)):]
+	written = written[:len(written)-len(strings.TrimLeftFunc(written, func(r rune) bool { return !strings.ContainsRune(delimiters, r) }))]
+	if p.c.listBy[written] != nil {
+		return written + " is a list, which stands in parentheses: in (" + written + ")"
 	}
-	return diag.DidYouMean(name, names(p.macros, func(m *macroTree) string { return m.name }))
+	return diag.DidYouMean(id.Name, names(p.macros, func(m *macroTree) string { return m.name }))
 }
 
 // exprFault is a problem at a position of an expanded condition. The text names the condition;
