@@ -36,7 +36,15 @@ func userOf(c *Context, uid uint32) (u state.User, ok bool) {
 	if c.State == nil {
 		return u, false
 	}
-	return c.State.User(uid, c.Thread)
+	return c.State.User(uid, owner(c))
+}
+
+// owner is the thread whose container's users are meant, nil for the host's.
+func owner(c *Context) *state.Thread {
+	if process(c) == nil {
+		return nil
+	}
+	return c.Thread
 }
 
 func userUID(c *Context, _ *Arg) (uint64, bool) {
@@ -124,7 +132,7 @@ func groupName(c *Context, _ *Arg) (string, bool) {
 
 func groupNameOf(c *Context, gid uint32) string {
 	if c.State != nil && gid != state.NoID {
-		if g, ok := c.State.Group(gid, c.Thread); ok {
+		if g, ok := c.State.Group(gid, owner(c)); ok {
 			return g.Name
 		}
 	}
