@@ -63,6 +63,11 @@ func newTypeTest(src *source, names []string, wanted bool) *typeTest {
 	return t
 }
 
+// of returns the result for events of type t, if their code says it all.
+func (t *typeTest) of(typ event.Type) (value, known bool) {
+	return t.types.Has(typ), typ > event.Generic && typ != event.AsyncEvent
+}
+
 // holds tests the event of a context.
 func (t *typeTest) holds(c *field.Context) bool {
 	typ := c.Ev.Type()
@@ -88,7 +93,9 @@ func (b *builder) compareType(src *source, c *comparison) edge {
 	if c.op == "!=" {
 		key = "type! "
 	}
-	return b.leaf(src, key+(&textTest{textEqual, values}).key(), 1, 0.5, func() predicate {
-		return newTypeTest(src, values, c.op != "!=").holds
-	})
+	key += (&textTest{textEqual, values}).key()
+	return edge{b.share(src.prefix(key), func() *node {
+		t := newTypeTest(src, values, c.op != "!=")
+		return &node{fn: t.holds, types: t, cost: 1, chance: 0.5}
+	}), false}
 }

@@ -25,6 +25,7 @@ type node struct {
 	uses   int     // places that refer to it
 	memo   int     // its first entry in field.Context.Memo, -1 without
 	text   *textLeaf
+	types  *typeTest
 	kids   []edge // of a disjunction
 	value  int8   // 1: always true, -1: always false
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 )
@@ -152,10 +153,20 @@ func TestCompiledAgreesWithNaive(t *testing.T) {
 			}
 			nodes, filters = append(nodes, n), append(filters, filter)
 		}
+		program := c.Program(filters, event.Close)
 		ctx := &field.Context{}
 		for range 40 {
 			ctx.Epoch++
 			randomFacts(r, f)
+			var found []int32
+			for i, filter := range filters {
+				if filter.Match(ctx) {
+					found = append(found, int32(i))
+				}
+			}
+			if got := program.Match(ctx, nil); !slices.Equal(got, found) {
+				t.Fatalf("program finds %v, one by one %v", got, found)
+			}
 			for i, filter := range filters {
 				if got, want := filter.Match(ctx), naive(nodes[i], f); got != want {
 					t.Fatalf("%s: %v for name %v path %v num %v ancestors %q", syntax.Print(nodes[i]), got,

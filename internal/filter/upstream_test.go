@@ -3,14 +3,17 @@
 package filter_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/internal/corpus"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 	"github.com/gyrfalcon/gyrfalcon/internal/rule"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
@@ -110,6 +113,64 @@ func BenchmarkUpstreamRules(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(len(indexed)), "rules")
+}
+
+// BenchmarkUpstreamProgram evaluates all rules for an openat as one program: as they are, and ten
+// times as many that differ in a name but share their macros.
+func BenchmarkUpstreamProgram(b *testing.B) {
+	for _, times := range []int{1, 10} {
+		b.Run(fmt.Sprint(times), func(b *testing.B) {
+			rules := upstreamRules(b)
+			c := filter.NewCompiler(field.Default())
+			var filters []*filter.Filter
+			for _, r := range rules {
+				for i := range times {
+					n := r.Condition
+					if i > 0 {
+						extra, err := syntax.Parse(fmt.Sprintf("not proc.name = variant%d", i))
+						if err != nil {
+							b.Fatal(err)
+						}
+						n = &syntax.And{Children: []syntax.Node{n, extra}}
+					}
+					f, _, err := c.Compile(n, r.Source)
+					if err != nil {
+						b.Fatal(err)
+					}
+					filters = append(filters, f)
+				}
+			}
+			p := c.Program(filters, event.OpenAt)
+			ctx := openEvent(b)
+			ev, st, th, fd := ctx.Ev, ctx.State, ctx.Thread, ctx.FD
+			var found []int32
+			b.ReportAllocs()
+			for b.Loop() {
+				ctx.Reset(ev, st, th, fd, 5, "syscall")
+				found = p.Match(ctx, found[:0])
+			}
+			b.ReportMetric(float64(len(filters)), "rules")
+		})
+	}
+}
+
+func TestProgramAgreesWithFilters(t *testing.T) {
+	rules := upstreamRules(t)
+	c, filters := compileAll(t, rules)
+	ctx := openEvent(t)
+	p := c.Program(filters, event.OpenAt)
+	for range 3 {
+		var want []int32
+		for i, f := range filters {
+			if f.Match(ctx) {
+				want = append(want, int32(i))
+			}
+		}
+		if got := p.Match(ctx, nil); !slices.Equal(got, want) {
+			t.Errorf("%v, one by one %v", got, want)
+		}
+		ctx.Reset(ctx.Ev, ctx.State, ctx.Thread, ctx.FD, 5, "syscall")
+	}
 }
 
 // BenchmarkUpstreamCompile compiles all rules of Falco.
