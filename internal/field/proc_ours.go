@@ -3,6 +3,8 @@
 package field
 
 import (
+	"strconv"
+
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
@@ -16,7 +18,7 @@ var procOursFields = []Field{
 		Doc: "The same as proc.exepath, for a process that made this one, living or not: see proc.lineage.name."},
 	{Name: "proc.lineage.cmdline", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procCmdLine), Print: printMakers(procCmdLine),
 		Doc: "The same as proc.cmdline, for a process that made this one, living or not: see proc.lineage.name."},
-	{Name: "proc.lineage.pid", Type: event.Int64, Format: event.FormatID, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Ints: procLineagePID,
+	{Name: "proc.lineage.pid", Type: event.Int64, Format: event.FormatID, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Ints: procLineagePID, Print: printLineagePID,
 		Doc: "Number of a process that made this one, living or not: see proc.lineage.name."},
 	{Name: "proc.is_orphan", Type: event.Bool, Ours: true, Bool: procIsOrphan,
 		Doc: "True if the process that made this one has exited, so that its parent is an adoptive one. Daemons do so on purpose, and so does what wants to hide where it came from."},
@@ -85,6 +87,22 @@ func procLineagePID(c *Context, a *Arg, dst []int64) []int64 {
 		dst = append(dst, w.p.PID)
 	}
 	return dst
+}
+
+// printLineagePID prints one number as a number, all of them with blanks between.
+func printLineagePID(c *Context, a *Arg) (Value, bool) {
+	c.Ints = procLineagePID(c, a, c.Ints[:0])
+	if a.Given && len(c.Ints) == 1 {
+		return Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt, Num: uint64(c.Ints[0])}, true
+	}
+	b := c.Arena()
+	for i, pid := range c.Ints {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(b, pid, 10)
+	}
+	return Value{Type: event.CharBuf, Kind: KindString, Str: c.Keep(b)}, len(c.Ints) > 0
 }
 
 // procIsOrphan has no value while it is not known who made the process.

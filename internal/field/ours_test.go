@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package field
+
+import (
+	"testing"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+	"github.com/gyrfalcon/gyrfalcon/internal/state/statetest"
+)
+
+const noValue = "no value"
+
+// texts are the values of fields as an output prints them.
+func checkTexts(t *testing.T, c *Context, want map[string]string) {
+	t.Helper()
+	cat := Default()
+	for name, text := range want {
+		got, ok, err := caseText(cat, c, name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !ok {
+			got = noValue
+		}
+		if got != text {
+			t.Errorf("%s on %s: %q, want %q", name, c.Ev.Info().Name, got, text)
+		}
+	}
+}
+
+func TestSceneValues(t *testing.T) {
+	noServices(t)
+	s := newScene(t)
+	checkTexts(t, s.step(0), map[string]string{
+		"evt.type": "openat", "fd.name": "/root/shadow", "fd.nameraw": "notes/../shadow", "fd.path.real": "/etc/shadow",
+		"fs.path.name": "/root/shadow", "fs.path.real": "/etc/shadow", "fs.path.real.ino": "9", "fs.path.real.nlink": "1",
+		"fs.path.real.dev": "1", "evt.arg_mismatch": "false", "evt.arg.flags": "O_CREAT|O_RDONLY|O_CLOEXEC",
+		"evt.arg.name": "/root/shadow", "evt.arg[1]": "AT_FDCWD", "evt.arg.mode": "0644", "evt.arg.real_path": "/etc/shadow",
+		"evt.args":   "fd=5(<f>/root/shadow) dirfd=-100(AT_FDCWD) name=notes/../shadow(/root/shadow) flags=4101(O_CREAT|O_RDONLY|O_CLOEXEC) mode=0644 dev=1 ino=9",
+		"proc.aname": "bash sshd systemd", "proc.apid": "4", "proc.apid[2]": "2", "proc.pname": "bash", "proc.pcmdline": "bash -s https://example.com",
+		"proc.env[HOME]": "/root", "proc.env[NO]": "", "proc.aenv[PATH]": "/bin:/usr/bin", "container.id": "host", "container.name": "host",
+		"container.image.repository": "", "evt.hostname": "box", "evt.type.is.openat": "1", "evt.type.is[3]": "0", "thread.cgroup.cpu": "/user.slice",
+		"evt.abspath": "/root/shadow", "proc.lineage.name": "bash sshd systemd", "proc.exe.dev": "1", "proc.is_orphan": "false", "proc.args.truncated": noValue,
+		"thread.cap_effective": "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETUID",
+		"fd.types[1]":          "(pipe)", "evt.around[1566230400010000000]": "0", "proc.sname": "sshd", "proc.pgid.name": "bash",
+	})
+	s.step(2)
+	checkTexts(t, s.step(3), map[string]string{
+		"fd.name": "10.0.0.2:40000->93.184.216.34:443", "fd.cip": "10.0.0.2", "fd.sip": "93.184.216.34", "fd.lip": "10.0.0.2",
+		"fd.rport": "443", "fd.l4proto": "tcp", "fd.type": "ipv4", "fd.is_server": "false", "fd.connected": "true", "fd.snet": "<IPNET>",
+		"fd.sproto": "443", "evt.arg.addr": "93.184.216.34:443", "evt.rawres": "0", "evt.res": "SUCCESS", "fs.path.real": noValue,
+		"evt.arg_mismatch": noValue, "fd.sip.name": noValue, "fd.uid": "46",
+	})
+	checkTexts(t, s.step(4), map[string]string{
+		"evt.res": "ESRCH", "evt.failed": "true", "evt.arg.sig": "SIGKILL", "evt.arg.pid": "bash", "fd.name": noValue, "fd.num": noValue,
+	})
+	checkTexts(t, s.step(5), map[string]string{
+		"fs.path.source": "/dev/thing2/a", "fs.path.target": "/root/b", "fs.path.sourceraw": "a", "evt.abspath.dst": "/root/b", "evt.abspath.src": "/dev/thing2/a",
+	})
+	checkTexts(t, s.step(6), map[string]string{"evt.type": "sync", "syscall.type": "sync", "evt.args": "", "evt.rawres": noValue})
+	checkTexts(t, s.step(8), map[string]string{"fs.path.name": "/dev/thing2/x", "evt.arg.mode": "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID"})
+}
+
+func TestArgMismatch(t *testing.T) {
+	for _, tc := range []struct {
+		given, real string
+		flags       int
+		fd          int
+		want        string
+	}{
+		{"/etc/passwd", "/etc/passwd", 1, 5, "false"},
+		{"/var/run/secret", "/run/secret", 1, 5, "false"},
+		{"/tmp/link", "/etc/shadow", 1, 5, "true"},
+		{"/etc/hostname", "/etc/shadow", 1, 5, "true"},
+		{"/a/../b/./c", "/b/c", 1, 5, "false"},
+		{"gone", "/root/gone (deleted)", 1, 5, "false"},
+		{"/tmp", "/tmp/#1234 (deleted)", oTmpfile | oWronly, 5, noValue},
+		{"/etc/passwd", "", 1, 5, noValue},
+		{"/etc/passwd", "/etc/passwd", 1, -1, noValue},
+	} {
+		s := newScene(t)
+		ev := statetest.Event(t, event.Open, 5, 4, statetest.P{"fd": tc.fd, "name": tc.given, "flags": tc.flags, "mode": 0, "real_path": tc.real})
+		th, fd, num := s.st.Apply(ev)
+		s.c.Reset(ev, s.st, th, fd, num, syscalls)
+		checkTexts(t, s.c, map[string]string{"evt.arg_mismatch": tc.want})
+	}
+}
+
+// TestLineage follows makers that are gone, and stops where the tree turns into a loop.
+func TestLineage(t *testing.T) {
+	s := newScene(t)
+	c := s.step(0)
+	p := c.Thread.Proc
+	dead := &state.Process{PID: 77, CmdLine: "dropper -x", Gone: true, Main: &state.Thread{Comm: "dropper"}, Lineage: p.Parent}
+	p.Lineage = dead
+	checkTexts(t, c, map[string]string{
+		"proc.lineage.name[1]": "dropper", "proc.lineage.name": "dropper bash sshd systemd", "proc.lineage.cmdline[1]": "dropper -x",
+		"proc.lineage.pid[1]": "77", "proc.is_orphan": "true", "proc.aname[1]": "bash", "proc.lineage.name[9]": noValue,
+	})
+	dead.Lineage, dead.Parent = p, p
+	checkTexts(t, c, map[string]string{"proc.lineage.name[9]": noValue})
+}
