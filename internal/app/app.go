@@ -233,7 +233,11 @@ func (a *App) openOutputs(context.Context) error {
 		outs, names = append(outs, f), append(names, "file "+a.cfg.FileOutput.Filename)
 	}
 	if a.cfg.SyslogOutput.Enabled {
-		outs, names = append(outs, dest.NewSyslog(programName, format)), append(names, "syslog")
+		out := dest.NewSyslog(programName, format)
+		if err := out.Check(); err != nil {
+			a.log.Warn("nobody listens to syslog now, alerts to it are lost until somebody does", "error", err)
+		}
+		outs, names = append(outs, out), append(names, "syslog")
 	}
 	if len(outs) == 0 {
 		a.log.Warn("no output is enabled, alerts are only counted")

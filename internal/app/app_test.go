@@ -120,17 +120,13 @@ func (s *syncBuffer) String() string {
 // run runs the application over a source and returns what it wrote.
 func run(t *testing.T, src source.Source, change func(*config.Config, *Options)) (stdout, stderr string, err error) {
 	t.Helper()
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(rules, []byte(someRules), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var out, log syncBuffer
 	cfg := config.Default()
 	cfg.AppendOutput = nil
 	cfg.TimeFormatISO8601 = true
 	cfg.Gyr.HostRoot = t.TempDir()
 	o := Options{
-		Config: cfg, RulesPaths: []string{rules}, Stdout: &out, Stderr: &log,
+		Config: cfg, RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
 		NewSource: func(SourceOptions) (source.Source, error) { return src, nil },
 	}
 	if change != nil {
@@ -197,7 +193,8 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
-func writeRules(t *testing.T) string {
+// writeRules writes someRules to a file.
+func writeRules(t testing.TB) string {
 	path := filepath.Join(t.TempDir(), "rules.yaml")
 	if err := os.WriteFile(path, []byte(someRules), 0o600); err != nil {
 		t.Fatal(err)

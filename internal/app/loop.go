@@ -37,7 +37,6 @@ func (a *App) openSource(ctx context.Context) error {
 			a.log.Error("the source could not be closed", "error", err)
 		}
 	})
-	a.log.Info(fmt.Sprintf("%d system calls are watched", a.syscalls.Len()))
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
 		for _, s := range sees {

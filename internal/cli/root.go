@@ -132,6 +132,33 @@ func (o *options) define(cmd *cobra.Command) {
 		f.Lookup(name).Hidden = true
 		f.Lookup(name).Usage += " (deprecated, " + instead + ")"
 	}
+	for _, p := range pendingFlags {
+		f.String(p.name, "", "")
+		f.Lookup(p.name).Hidden = true
+		if !p.value {
+			f.Lookup(p.name).NoOptDefVal = "true"
+		}
+	}
+}
+
+// pendingFlags are flags of Falco that this version of gyr does not have; value says that they take
+// one.
+var pendingFlags = []struct {
+	name  string
+	value bool
+}{
+	{"support", false}, {"list-plugins", false}, {"plugin-info", true}, {"enable-source", true},
+	{"disable-source", true}, {"config-schema", false}, {"rule-schema", false},
+}
+
+// refusePending is the error about a flag that is not there yet.
+func refusePending(cmd *cobra.Command) error {
+	for _, p := range pendingFlags {
+		if cmd.Flags().Changed(p.name) {
+			return fmt.Errorf("--%s is not supported yet", p.name)
+		}
+	}
+	return nil
 }
 
 // noArguments explains words that are not options.
@@ -152,6 +179,9 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // run does what the flags ask for; without any of the printing ones it watches.
 func (o *options) run(ctx context.Context, cmd *cobra.Command) error {
+	if err := refusePending(cmd); err != nil {
+		return err
+	}
 	if o.pageSize {
 		fmt.Fprintln(o.stdout, os.Getpagesize())
 		return nil

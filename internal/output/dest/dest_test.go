@@ -122,12 +122,15 @@ func TestSyslog(t *testing.T) {
 	if err := s.Send(t.Context(), two); err == nil {
 		t.Error("a log that does not listen is no error")
 	}
+	if s.Check() == nil {
+		t.Error("the check finds a log")
+	}
 	for range 2 { // the second time over a connection that the log has dropped
 		l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Send(t.Context(), two[:1]); err != nil {
+		if err := s.Send(t.Context(), two[:1]); err != nil || s.Check() != nil {
 			t.Fatal(err)
 		}
 		b := make([]byte, 1000)

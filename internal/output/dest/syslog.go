@@ -37,6 +37,16 @@ func NewSyslog(ident string, f Format) *Syslog {
 	return &Syslog{paths: syslogPaths, ident: ident, format: f}
 }
 
+// Check connects to the log and says why that is not possible.
+func (s *Syslog) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		return nil
+	}
+	return s.dial()
+}
+
 // Name is "syslog".
 func (s *Syslog) Name() string { return "syslog" }
 
