@@ -145,6 +145,25 @@ func actMount(args []string) error {
 	return err
 }
 
+// actMoveMount mounts an empty file system at DIR without mount.
+func actMoveMount(args []string) error {
+	if err := os.MkdirAll(args[0], 0o755); err != nil {
+		return err
+	}
+	fs, err := unix.Fsopen("tmpfs", 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return err
+	}
+	fd, err := unix.Fsmount(fs, 0, 0)
+	if err != nil {
+		return err
+	}
+	return unix.MoveMount(fd, "", unix.AT_FDCWD, args[0], unix.MOVE_MOUNT_F_EMPTY_PATH)
+}
+
 func copyFile(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {

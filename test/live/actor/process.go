@@ -129,6 +129,23 @@ func actInitModule([]string) error {
 	return nil
 }
 
+// actKexec hands over a kernel with flags that do not exist, so that it is refused.
+func actKexec([]string) error {
+	const noSuchFlags = 0xdead
+	_, _, errno := unix.Syscall6(unix.SYS_KEXEC_LOAD, 0, 0, 0, noSuchFlags, 0, 0)
+	if errno == 0 {
+		return fmt.Errorf("the kernel took it")
+	}
+	return nil
+}
+
+// actCloneUser starts a child in a user name space of its own.
+func actCloneUser([]string) error {
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER}
+	return cmd.Run()
+}
+
 func actPtraceSeize([]string) error {
 	runtime.LockOSThread()
 	child := exec.Command("/bin/sleep", "10")
