@@ -66,10 +66,15 @@ func checks() []check {
 	)
 }
 
-// Diagnose examines the machine: what gyr needs, whether it is there, and how to get it.
-func Diagnose() []Finding {
+// Diagnose examines the machine: what gyr needs, whether it is there, and how to get it. A deep
+// examination also watches for a moment, with the programs that gyr uses.
+func Diagnose(deep bool) []Finding {
 	var found []Finding
-	for _, c := range checks() {
+	all := checks()
+	if deep {
+		all = append(all, check{"watching", true, probeSource})
+	}
+	for _, c := range all {
 		v, detail, mend := c.run()
 		found = append(found, Finding{c.name, v, detail, mend, c.probe})
 	}

@@ -3,14 +3,24 @@
 package app
 
 import (
+	"bytes"
+	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
 // nothing is the smallest program: it returns 0.
@@ -105,4 +115,48 @@ func attach(spec *ebpf.ProgramSpec, to func(*ebpf.Program) (link.Link, error)) e
 		return err
 	}
 	return l.Close()
+}
+
+// probeSource opens the real source, causes one event and looks whether it comes.
+func probeSource() (Verdict, string, string) {
+	src, err := newKernelSource(SourceOptions{Config: config.Default(), Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		began := time.Now()
+		if err = src.Open(context.Background()); err == nil {
+			defer src.Close()
+			return seeOneself(src, began)
+		}
+	}
+	return Missing, message(err), "see what failed above; if nothing did, please report this"
+}
+
+// seeOneself waits until an open source delivers an event that this process causes.
+func seeOneself(src source.Source, began time.Time) (Verdict, string, string) {
+	loaded := time.Since(began)
+	tester, ok := src.(source.SelfTester)
+	if !ok {
+		return Good, "programs were loaded", ""
+	}
+	if err := tester.SelfTest(true); err != nil {
+		return Missing, message(err), explain(err)
+	}
+	t := selfTest{path: "/gyr-doctor-" + rand.Text()}
+	t.try()
+	var ev event.Event
+	caused := time.Now()
+	for time.Since(caused) < selfTestTimeout {
+		switch err := src.Next(&ev); {
+		case errors.Is(err, source.ErrIdle):
+		case err != nil:
+			return Missing, message(err), explain(err)
+		case bytes.Contains(ev.Record(), []byte(t.path)):
+			return Good, fmt.Sprintf("programs loaded in %d ms, own event seen after %.1f ms",
+				loaded.Milliseconds(), float64(time.Since(caused).Microseconds())/1000), ""
+		}
+		if time.Since(t.tried) > selfTestRetry {
+			t.try()
+		}
+	}
+	return Missing, fmt.Sprintf("programs were loaded, but no event of this process came within %s", selfTestTimeout),
+		"another kernel may help; please report this with the output above"
 }

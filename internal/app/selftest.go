@@ -156,7 +156,7 @@ func (e *SourceError) Unwrap() error { return e.Err }
 // explainSource adds to an error what is missing on this machine.
 func explainSource(err error) error {
 	e := &SourceError{Err: err}
-	for _, f := range Diagnose() {
+	for _, f := range Diagnose(false) {
 		// What was tried in vain is only worth telling while nothing before it says why.
 		if f.Verdict == Missing && !(f.Probe && len(e.Findings) > 0) {
 			e.Findings = append(e.Findings, f)

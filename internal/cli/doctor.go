@@ -12,7 +12,8 @@ import (
 )
 
 const doctorLong = `Examine this machine: kernel, type information, privileges, and every hook that gyr uses,
-each tried out with a tiny program that is taken away again at once.
+each tried out with a tiny program that is taken away again at once. At the end gyr really
+watches for a moment and looks whether it sees itself.
 
 Every line says what was found; where something is missing, the line after it says how to
 mend that. The exit code is 1 if gyr cannot watch this machine.`
@@ -24,7 +25,7 @@ func newDoctor(stdout io.Writer) *cobra.Command {
 		Short: "Examine whether this machine can be watched, and how to mend what is missing",
 		Long:  doctorLong,
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printFindings(stdout, app.Diagnose()) },
+		RunE:  func(*cobra.Command, []string) error { return printFindings(stdout, app.Diagnose(true)) },
 	}
 }
 
