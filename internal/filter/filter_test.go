@@ -309,7 +309,7 @@ func TestErrors(t *testing.T) {
 		"toupper(t.anc) = X":          "field 't.anc' does not support transformers",
 		"join(t.name, t.cmd) = x":     "join() second argument must be a list",
 		"join(t.list, t.list) = x":    "join() first argument (separator) must be a single value, not a list",
-		"concat(t.name) = x":          "concat() requires at least 2 arguments",
+		"concat(t.name) = x":          "unknown field transfomer 'concat'",
 		"concat(t.name, t.num) = x":   "concat() arguments must be strings",
 		`getopt(t.list, "a")[ab] = x`: "getopt() field argument must be a single option character",
 		`getopt(t.name, "a") in (x)`:  "getopt() first argument must be a list",

@@ -172,6 +172,9 @@ func (b *builder) combine(o *syntax.Transform, args []*source) (*source, error) 
 	if o.HasArg && o.Name != "getopt" {
 		return nil, b.errorAt(o.Pos, "transformer '%s' does not support field arguments", o.Name)
 	}
+	if len(args) == 1 {
+		return nil, b.errorAt(o.Pos, "unknown field transfomer '%s'", o.Name) // spelt as Falco does
+	}
 	if msg := checkArgs(o, args); msg != "" {
 		return nil, b.errorAt(o.Pos, "%s", msg)
 	}

@@ -120,8 +120,12 @@ func (src *source) setDynamic(f *field.Field) {
 	kind := func(v *field.Value, kinds ...field.Kind) bool { return slices.Contains(kinds, v.Kind) }
 	switch groupOf(src.typ) {
 	case groupText, groupBytes:
+		text := groupOf(src.typ) == groupText && f.Print != nil
 		src.str = func(c *field.Context, a *field.Arg) (string, bool) {
 			v, ok := f.Any(c, a)
+			if !ok && text { // an empty text compares as it is printed: "<NA>"
+				v, ok = f.Print(c, a)
+			}
 			return v.Str, ok && kind(&v, field.KindString, field.KindBytes)
 		}
 	case groupBool:
