@@ -51,6 +51,7 @@ type Compiler struct {
 	nodes    map[string]*node
 	sources  map[string]*source
 	matchers map[string]matcher
+	programs map[string]*Program
 	memo     int
 }
 
@@ -58,7 +59,7 @@ type Compiler struct {
 func NewCompiler(cat *field.Catalogue) *Compiler {
 	c := &Compiler{
 		cat: cat, classes: map[string]bool{}, nodes: map[string]*node{},
-		sources: map[string]*source{}, matchers: map[string]matcher{},
+		sources: map[string]*source{}, matchers: map[string]matcher{}, programs: map[string]*Program{},
 	}
 	for _, f := range cat.All() {
 		class, _, _ := strings.Cut(f.Name, ".")

@@ -4,6 +4,7 @@ package filter
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -33,23 +34,33 @@ type conjunction struct {
 }
 
 // Program builds the program for events of type t. The filters must come from this compiler; they
-// are known to Match by their indices.
+// are known to Match by their indices. Types that leave the same to test get the same program.
 func (c *Compiler) Program(filters []*Filter, t event.Type) *Program {
 	s := &specializer{c: c, typ: t, known: map[*node]edge{}}
-	var list []conjunction
+	var left []edge
+	var indices []int32
+	var key []byte
 	for i, f := range filters {
 		e := s.edge(f.root)
-		value, constant := e.always()
-		switch {
-		case constant && !value:
-		case constant:
-			list = append(list, conjunction{int32(i), nil})
-		default:
-			list = append(list, conjunction{int32(i), conjuncts(nil, e)})
+		if value, constant := e.always(); constant && !value {
+			continue
+		}
+		left, indices = append(left, e), append(indices, int32(i))
+		key = fmt.Appendf(key, "%d:%d:%t ", i, e.id, e.neg)
+	}
+	if p := c.programs[string(key)]; p != nil {
+		return p
+	}
+	list := make([]conjunction, len(left))
+	for i, e := range left {
+		list[i].filter = indices[i]
+		if _, constant := e.always(); !constant {
+			list[i].edges = conjuncts(nil, e)
 		}
 	}
 	p := &Program{c: c}
 	p.root.build(list)
+	c.programs[string(key)] = p
 	return p
 }
 

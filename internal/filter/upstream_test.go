@@ -115,31 +115,48 @@ func BenchmarkUpstreamRules(b *testing.B) {
 	b.ReportMetric(float64(len(indexed)), "rules")
 }
 
+// variants compiles rules times over: each copy differs in a name but shares macros and lists.
+func variants(t testing.TB, rules []*rule.Rule, times int) (*filter.Compiler, []*filter.Filter) {
+	t.Helper()
+	c := filter.NewCompiler(field.Default())
+	var filters []*filter.Filter
+	for _, r := range rules {
+		for i := range times {
+			n := r.Condition
+			if i > 0 {
+				extra, err := syntax.Parse(fmt.Sprintf("not proc.name = variant%d", i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				n = &syntax.And{Children: []syntax.Node{n, extra}}
+			}
+			f, _, err := c.Compile(n, r.Source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			filters = append(filters, f)
+		}
+	}
+	return c, filters
+}
+
+// BenchmarkUpstreamPrograms builds the programs of all event types, for ten times as many rules.
+func BenchmarkUpstreamPrograms(b *testing.B) {
+	rules := upstreamRules(b)
+	for b.Loop() {
+		c, filters := variants(b, rules, 10)
+		for i := range event.Infos() {
+			c.Program(filters, event.Type(i))
+		}
+	}
+}
+
 // BenchmarkUpstreamProgram evaluates all rules for an openat as one program: as they are, and ten
 // times as many that differ in a name but share their macros.
 func BenchmarkUpstreamProgram(b *testing.B) {
 	for _, times := range []int{1, 10} {
 		b.Run(fmt.Sprint(times), func(b *testing.B) {
-			rules := upstreamRules(b)
-			c := filter.NewCompiler(field.Default())
-			var filters []*filter.Filter
-			for _, r := range rules {
-				for i := range times {
-					n := r.Condition
-					if i > 0 {
-						extra, err := syntax.Parse(fmt.Sprintf("not proc.name = variant%d", i))
-						if err != nil {
-							b.Fatal(err)
-						}
-						n = &syntax.And{Children: []syntax.Node{n, extra}}
-					}
-					f, _, err := c.Compile(n, r.Source)
-					if err != nil {
-						b.Fatal(err)
-					}
-					filters = append(filters, f)
-				}
-			}
+			c, filters := variants(b, upstreamRules(b), times)
 			p := c.Program(filters, event.OpenAt)
 			ctx := openEvent(b)
 			ev, st, th, fd := ctx.Ev, ctx.State, ctx.Thread, ctx.FD
