@@ -45,7 +45,7 @@ func evtAbsPath(c *Context, a *Arg) (string, bool) {
 	case event.OpenAt, event.OpenAt2, event.UnlinkAt, event.MkdirAt, event.FchmodAt, event.FChownAt:
 		dir, path = 1, 2
 	case event.OpenByHandleAt:
-		if res, ok := c.Ev.Result(); !ok || res <= 0 {
+		if res, ok := result(c.Ev); !ok || res <= 0 {
 			return "", false
 		}
 		text, ok := c.Ev.Text(3)

@@ -242,7 +242,7 @@ func syscallType(c *Context, _ *Arg) (string, bool) {
 
 // evtRes names the call's outcome.
 func evtRes(c *Context, _ *Arg) (string, bool) {
-	res, ok := c.Ev.Result()
+	res, ok := result(c.Ev)
 	switch {
 	case !ok:
 		return "", false
@@ -257,6 +257,27 @@ func evtRes(c *Context, _ *Arg) (string, bool) {
 	return c.Keep(strconv.AppendInt(c.Arena(), res, 10)), true
 }
 
+// result is the call's return value. Calls that cannot fail return a user or group under its own name.
+func result(ev *event.Event) (int64, bool) {
+	if n, ok := ev.Result(); ok {
+		return n, true
+	}
+	switch ev.Type() {
+	case getUID, getEUID, getGID, getEGID:
+		n, ok := ev.Uint(0)
+		return int64(n), ok
+	}
+	return 0, false
+}
+
+// The codes of the calls that return a user or group.
+const (
+	getUID  event.Type = 203
+	getEUID event.Type = 205
+	getGID  event.Type = 207
+	getEGID event.Type = 209
+)
+
 // resultType is the type of the return value: that of the first parameter that can hold one.
 func resultType(ev *event.Event) event.ParamType {
 	params := ev.Info().Params
@@ -268,10 +289,10 @@ func resultType(ev *event.Event) event.ParamType {
 	return event.None
 }
 
-func evtRawRes(c *Context, _ *Arg) (int64, bool) { return c.Ev.Result() }
+func evtRawRes(c *Context, _ *Arg) (int64, bool) { return result(c.Ev) }
 
 func evtFailed(c *Context, _ *Arg) (bool, bool) {
-	res, ok := c.Ev.Result()
+	res, ok := result(c.Ev)
 	return res < 0, ok
 }
 

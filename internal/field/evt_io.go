@@ -103,7 +103,7 @@ func evtIsOpenExec(c *Context, _ *Arg) (bool, bool) {
 func evtIsOpenCreate(c *Context, _ *Arg) (bool, bool) {
 	flags := openFlags(c.Ev)
 	if flags&oTmpfile != 0 {
-		if res, ok := c.Ev.Result(); ok && res >= 0 {
+		if res, ok := result(c.Ev); ok && res >= 0 {
 			return true, true
 		}
 	}
@@ -171,7 +171,7 @@ func evtBufLen(c *Context, _ *Arg) (uint64, bool) {
 	if !isIO(c.Ev) || eventFD(c) == nil {
 		return 0, false
 	}
-	res, ok := c.Ev.Result()
+	res, ok := result(c.Ev)
 	return uint64(res), ok && res >= 0
 }
 
@@ -233,7 +233,7 @@ func isConnectCall(t event.Type) bool {
 
 func errorCount(kind errorKind) func(*Context, *Arg) (uint64, bool) {
 	return func(c *Context, _ *Arg) (uint64, bool) {
-		res, ok := c.Ev.Result()
+		res, ok := result(c.Ev)
 		if !ok || !hasKind(c, kind) {
 			return 0, false
 		}

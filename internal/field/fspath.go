@@ -119,7 +119,7 @@ func fsPath(which func(*fsCall) pathRef, resolve bool) func(*Context, *Arg) (str
 // succeeded reports whether the call did what it was asked for. Calls that return a descriptor
 // have failed with -1 alone, as the published fields have it.
 func succeeded(ev *event.Event) bool {
-	res, ok := ev.Result()
+	res, ok := result(ev)
 	if ev.Info().Flags&event.CreatesFD != 0 {
 		return ok && res != -1
 	}

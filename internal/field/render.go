@@ -109,8 +109,8 @@ func (p *param) appendRaw(dst []byte, c *Context) []byte {
 		return append(dst, p.text()...)
 	case event.ByteBuf, event.CharBufArray, event.CharBufPairArray:
 		return appendBuffer(dst, p.data, c.Machine != nil && c.Machine.Base64)
-	case event.Int8, event.Int16, event.Int32, event.Int64:
-		return p.appendInt(dst)
+	case event.Int8, event.Int16, event.Int32, event.Int64, event.Uint64:
+		return p.appendInt(dst) // offsets are declared unsigned but may be negative
 	case event.FD, event.FD32, event.PID, event.PID32, event.Errno:
 		return strconv.AppendInt(dst, p.int(), 10)
 	case event.Flags8, event.Flags16, event.Flags32, event.EnumFlags8, event.EnumFlags16, event.EnumFlags32:

@@ -142,12 +142,16 @@ func groupNameOf(c *Context, gid uint32) string {
 	return naText
 }
 
-// appendUser appends what the parameter of a user number means.
+// appendUser appends what the parameter of a user number means. Unlike user.name it knows no root of
+// its own.
 func appendUser(dst []byte, c *Context, uid uint32) []byte {
 	if uid == state.NoID {
 		return append(dst, "<NONE>"...)
 	}
-	return append(dst, userName(c, uid)...)
+	if u, ok := userOf(c, uid); ok {
+		return append(dst, u.Name...)
+	}
+	return append(dst, naText...)
 }
 
 // appendGroup appends what the parameter of a group number means.
@@ -155,5 +159,10 @@ func appendGroup(dst []byte, c *Context, gid uint32) []byte {
 	if gid == state.NoID {
 		return append(dst, "<NONE>"...)
 	}
-	return append(dst, groupNameOf(c, gid)...)
+	if c.State != nil {
+		if g, ok := c.State.Group(gid, owner(c)); ok {
+			return append(dst, g.Name...)
+		}
+	}
+	return append(dst, naText...)
 }
