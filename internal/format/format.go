@@ -174,25 +174,18 @@ func (t *Template) String() string { return t.text }
 // AppendText appends the text for the event of the context. What has no value is Missing. Nothing
 // is allocated but what dst needs to grow, and the context's scratch.
 func (t *Template) AppendText(dst []byte, c *field.Context) []byte {
-	for i := range t.pieces {
-		p := &t.pieces[i]
-		if p.token == nil {
-			dst = append(dst, p.text...)
-			continue
-		}
-		start := len(dst)
-		var ok bool
-		if dst, ok = p.token.appendText(dst, c); !ok {
-			dst = append(dst, Missing...)
-		}
-		dst = fit(dst, start, p.width)
-	}
+	dst, _ = t.render(dst, c, true)
 	return dst
 }
 
 // AppendComplete is AppendText for those who want no text with gaps: it stops at the first token
 // without a value and then reports false.
 func (t *Template) AppendComplete(dst []byte, c *field.Context) ([]byte, bool) {
+	return t.render(dst, c, false)
+}
+
+// render appends the text, with gaps or up to the first one.
+func (t *Template) render(dst []byte, c *field.Context, gaps bool) ([]byte, bool) {
 	for i := range t.pieces {
 		p := &t.pieces[i]
 		if p.token == nil {
@@ -200,11 +193,14 @@ func (t *Template) AppendComplete(dst []byte, c *field.Context) ([]byte, bool) {
 			continue
 		}
 		start := len(dst)
-		var ok bool
-		if dst, ok = p.token.appendText(dst, c); !ok {
-			return dst[:start], false
+		out, ok := p.token.appendText(dst, c)
+		switch {
+		case !ok && !gaps:
+			return dst, false
+		case !ok:
+			out = append(dst, Missing...)
 		}
-		dst = fit(dst, start, p.width)
+		dst = fit(out, start, p.width)
 	}
 	return dst, true
 }

@@ -71,3 +71,43 @@ func BenchmarkLoadUpstream(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLoadFiles loads the same number of rules from many files, after each of which all rules
+// so far are resolved.
+func BenchmarkLoadFiles(b *testing.B) {
+	content := string(manyRules(1000))
+	head, rules, _ := strings.Cut(content, "- rule: ")
+	sources := []Source{{Name: "head.yaml", Content: []byte(head)}}
+	all := strings.SplitAfter("- rule: "+rules, "]\n- rule: ")
+	for i := 0; i < len(all); i += 50 {
+		text := strings.Join(all[i:min(i+50, len(all))], "")
+		if i > 0 {
+			text = "- rule: " + text
+		}
+		sources = append(sources, Source{Name: fmt.Sprint(i), Content: []byte(strings.TrimSuffix(text, "- rule: "))})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if set := Load(sources, Options{}); set.Err() != nil || len(set.Rules) != 1000 {
+			b.Fatal(set.Err(), len(set.Rules))
+		}
+	}
+}
+
+func BenchmarkLoadLongList(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("- list: long\n  items:\n")
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "    - name-%d.example\n", i)
+	}
+	for i := range 10 {
+		fmt.Fprintf(&text, "- rule: r%d\n  condition: evt.type = open and fd.num = %d and proc.name in (long)\n%s", i, i, head)
+	}
+	content := []byte(text.String())
+	b.ReportAllocs()
+	for b.Loop() {
+		if set := Load([]Source{{Name: "long", Content: content}}, Options{}); set.Err() != nil {
+			b.Fatal(set.Err())
+		}
+	}
+}

@@ -32,6 +32,9 @@ const (
 	WarnUnknownKey         = "LOAD_UNKNOWN_KEY"
 )
 
+// NotePrecedence is advice of ours: an appended condition binds otherwise than it reads.
+const NotePrecedence = "GYR_APPEND_PRECEDENCE"
+
 // descriptions are what the reports say of a code.
 var descriptions = map[string]string{
 	ErrFileRead:            "File read error",
@@ -56,7 +59,8 @@ var descriptions = map[string]string{
 	WarnListName:           "Invalid list name",
 	WarnCompileCondition:   "Warning in rule condition",
 	WarnUnknownKey:         "Unknown key",
+	NotePrecedence:         "Appended condition binds otherwise than it reads",
 }
 
-// Describe says in a few words what a code means, "" if it is none of ours.
+// describe says in a few words what a code means, "" if it is none of ours.
 func describe(code string) string { return descriptions[code] }

@@ -120,6 +120,7 @@ type collector struct {
 	macroBy  map[string]*macro
 	ruleBy   map[string]*draft
 	next     int
+	edits    int // changes of lists and macros: what is resolved holds until the next
 	engine   version
 	hasEng   bool
 	required []*Requirement
@@ -143,6 +144,7 @@ func (c *collector) tick() int {
 
 // defineList adds a list or replaces one, which keeps its position.
 func (c *collector) defineList(l *list) {
+	c.edits++
 	id := c.tick()
 	l.index, l.visibility = id, id
 	if old := c.listBy[l.name]; old != nil {
@@ -156,6 +158,7 @@ func (c *collector) defineList(l *list) {
 
 // appendList adds items to a list.
 func (c *collector) appendList(l *list) error {
+	c.edits++
 	old := c.listBy[l.name]
 	if old == nil {
 		return &fault{
@@ -170,6 +173,7 @@ func (c *collector) appendList(l *list) error {
 
 // defineMacro adds a macro or replaces one, which keeps its position.
 func (c *collector) defineMacro(m *macro) {
+	c.edits++
 	id := c.tick()
 	m.index, m.visibility = id, id
 	if old := c.macroBy[m.name]; old != nil {
@@ -183,6 +187,7 @@ func (c *collector) defineMacro(m *macro) {
 
 // appendMacro adds text to a macro's condition.
 func (c *collector) appendMacro(m *macro) error {
+	c.edits++
 	old := c.macroBy[m.name]
 	if old == nil {
 		return &fault{
@@ -243,7 +248,6 @@ func (c *collector) appendRule(u *update) error {
 	}
 	if u.cond != nil && u.cond.text != "" {
 		old.cond.add(*u.cond)
-		old.appended = true
 	}
 	if u.output != nil && *u.output != "" {
 		old.output += " " + *u.output
@@ -307,7 +311,7 @@ func (c *collector) replaceInRule(u *update) error {
 		return unfit(u.place, "Rule has been re-defined with a different source")
 	}
 	if u.cond != nil {
-		old.cond, old.appended = *u.cond, false
+		old.cond = *u.cond
 	}
 	if u.output != nil {
 		old.output = *u.output

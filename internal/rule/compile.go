@@ -5,6 +5,7 @@ package rule
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
@@ -22,6 +23,7 @@ type compiledList struct {
 	compiled []string
 	text     string // what stands in the place of the name
 	used     bool
+	inLists  bool     // another list or a macro names it
 	direct   []string // lists that it names
 }
 
@@ -31,6 +33,7 @@ type pass struct {
 	c      *collector
 	report *report
 	lists  []*compiledList
+	listBy map[string]*compiledList
 	macros []*macroTree
 	byName map[string]*macroTree
 	rules  []*Rule
@@ -38,6 +41,24 @@ type pass struct {
 	parsed  map[string]parsed
 	checked map[string]checked
 	outputs map[string]output
+	// expanded and resolved hold as long as lists and macros stay as they are.
+	edits    int
+	expanded map[string]expanded
+	resolved map[string]resolved
+}
+
+// expanded is a text whose lists are replaced.
+type expanded struct {
+	text  string
+	lists []string
+}
+
+// resolved is a condition whose macros are replaced.
+type resolved struct {
+	tree  syntax.Node
+	nodes int
+	found []*macroTree
+	key   string // names the tree among those that were checked
 }
 
 // parsed is a condition that was parsed.
@@ -69,9 +90,7 @@ func newPass(c *collector) *pass {
 // run resolves lists, macros and rules and reports to r.
 func (p *pass) run(r *report) {
 	p.report = r
-	p.compileLists()
-	p.parseMacros()
-	p.resolveMacros()
+	p.refresh()
 	p.rules = nil
 	for _, d := range p.c.rules {
 		if d.unknownSource || p.c.opts.MinPriority != nil && d.priority > *p.c.opts.MinPriority {
@@ -100,6 +119,30 @@ func (p *pass) run(r *report) {
 	}
 }
 
+// refresh resolves lists and macros anew, if one was changed or is broken.
+func (p *pass) refresh() {
+	broken := slices.ContainsFunc(p.macros, func(m *macroTree) bool { return m.tree == nil })
+	if p.edits == p.c.edits && p.expanded != nil && !broken {
+		for _, l := range p.lists {
+			l.used = l.inLists
+		}
+		for _, m := range p.macros {
+			m.used = m.inMacros
+		}
+		return
+	}
+	p.edits, p.expanded, p.resolved = p.c.edits, map[string]expanded{}, map[string]resolved{}
+	p.compileLists()
+	p.parseMacros()
+	p.resolveMacros()
+	for _, l := range p.lists {
+		l.inLists = l.used
+	}
+	for _, m := range p.macros {
+		m.inMacros = m.used
+	}
+}
+
 // compileLists replaces the names of lists within lists by their items, one level deep.
 func (p *pass) compileLists() {
 	p.lists = nil
@@ -119,8 +162,10 @@ func (p *pass) compileLists() {
 		out.text = joinItems(out.compiled)
 		p.lists = append(p.lists, out)
 	}
+	p.listBy = map[string]*compiledList{}
 	for _, l := range p.lists {
 		l.used = used[l.name]
+		p.listBy[l.name] = l
 	}
 }
 
@@ -130,11 +175,24 @@ func (p *pass) expand(text string, track bool) (*expansion, []string) {
 	var found []string
 	for _, l := range p.lists {
 		if x.replace(l.name, l.text, len(l.compiled) == 0) {
-			l.used = true
 			found = append(found, l.name)
 		}
 	}
 	return x, found
+}
+
+// expandOnce is expand for a text that may have been expanded before.
+func (p *pass) expandOnce(text string) (string, []string) {
+	done, ok := p.expanded[text]
+	if !ok {
+		x, lists := p.expand(text, false)
+		done = expanded{x.text, lists}
+		p.expanded[text] = done
+	}
+	for _, name := range done.lists {
+		p.listBy[name].used = true
+	}
+	return done.text, done.lists
 }
 
 // parse parses a condition whose lists are replaced.
@@ -153,11 +211,11 @@ func (p *pass) parseMacros() {
 	p.macros, p.byName = nil, map[string]*macroTree{}
 	for _, m := range p.c.macros {
 		m.cond.full, m.cond.lead = m.cond.text, 0
-		x, lists := p.expand(m.cond.text, false)
+		text, lists := p.expandOnce(m.cond.text)
 		t := &macroTree{macro: m, lists: lists}
-		done := p.parse(x.text)
+		done := p.parse(text)
 		if done.err != nil {
-			p.report.fail(p.syntaxFault(done.err, x.text, &m.cond))
+			p.report.fail(p.syntaxFault(done.err, text, &m.cond))
 		} else {
 			t.tree, t.direct = done.tree, idents(done.tree)
 		}
@@ -172,17 +230,18 @@ func (p *pass) resolveMacros() {
 		if m.tree == nil {
 			continue
 		}
-		tree, nodes, err := p.resolve(m.tree, m.cond.text, m.visibility, m.place, &m.cond)
+		done, err := p.resolve(m.tree, m.cond.text, m.visibility, m.place, &m.cond)
 		if err != nil {
 			p.report.fail(asFault(err, m.place))
 		}
-		m.tree, m.nodes, m.resolved = tree, nodes, true // nil if broken
+		m.tree, m.nodes, m.resolved = done.tree, done.nodes, true // nil if broken
+		use(done.found)
 	}
 }
 
 // resolve replaces the macros of a condition. The tree is nil, without an error, if a macro is
 // broken whose error is already reported.
-func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *condition) (syntax.Node, int, error) {
+func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *condition) (resolved, error) {
 	r := &resolver{macros: p.byName, visible: visible}
 	tree, size := r.resolve(n)
 	if r.loop != nil || r.unknown != nil {
@@ -197,18 +256,22 @@ func (p *pass) resolve(n syntax.Node, text string, visible int, at place, cond *
 		}
 		f := p.exprFault(ErrValidate, message, at, text, id.Pos, cond)
 		f.hint, f.len = hint, len(id.Name)
-		return nil, 0, f
+		return resolved{}, f
 	}
 	switch {
 	case r.broken:
-		return nil, 0, nil
+		return resolved{}, nil
 	case r.tooBig:
-		return nil, 0, unfit(at, "condition is too large once its macros are replaced")
+		return resolved{}, unfit(at, "condition is too large once its macros are replaced")
 	}
-	for _, m := range r.found {
+	return resolved{tree: tree, nodes: size, found: r.found}, nil
+}
+
+// use marks macros as used.
+func use(all []*macroTree) {
+	for _, m := range all {
 		m.used = true
 	}
-	return tree, size, nil
 }
 
 // suggestMacro explains an unknown macro.
@@ -270,116 +333,38 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 	if len(d.exceptions) > 0 {
 		d.cond.lead = 1
 	}
-	x, lists := p.expand(text, false)
-	done := p.parse(x.text)
+	inner, lists := p.expandOnce(text)
+	done := p.parse(inner)
 	if done.err != nil {
-		return nil, p.syntaxFault(done.err, x.text, &d.cond)
+		return nil, p.syntaxFault(done.err, inner, &d.cond)
 	}
-	tree, _, err := p.resolve(done.tree, text, allVisible, d.place, &d.cond)
-	if err != nil || tree == nil {
-		return nil, err
+	whole, ok := p.resolved[inner]
+	if !ok {
+		if whole, err = p.resolve(done.tree, text, allVisible, d.place, &d.cond); err != nil || whole.tree == nil {
+			return nil, err
+		}
+		whole.key = syntax.Print(whole.tree)
+		p.resolved[inner] = whole
 	}
+	use(whole.found)
 	r := &Rule{
-		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.text, Condition: tree, Priority: d.priority,
+		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.text, Condition: whole.tree, Priority: d.priority,
 		Source: d.source, Tags: d.tags, Enabled: d.enabled, Capture: d.capture, CaptureDuration: d.captureDuration,
 		File: d.place.file.name, Line: d.place.last().Line + 1,
-		OutputText: output, macros: idents(done.tree), lists: lists, exceptions: d.exceptions,
+		OutputText: output, macros: idents(done.tree), lists: lists,
 	}
-	p.warnSuspects(d, tree, text)
-	ok, err := p.output(d, r)
+	r.exceptionNames, r.exceptionFields, r.exceptionOperators = summarise(d.exceptions)
+	p.warnSuspects(d, whole.tree, text)
+	p.notePrecedence(d)
+	ok, err = p.output(d, r)
 	if err != nil || !ok {
 		return nil, err
 	}
-	ok, err = p.check(d, r, text)
+	ok, err = p.check(d, r, text, whole.key)
 	if err != nil || !ok {
 		return nil, err
 	}
 	return r, nil
-}
-
-// containerInfo is a token that outputs used to have; it stands for nothing now.
-const containerInfo = "%container.info"
-
-// baseOutput is the output as written, without what stands for nothing.
-func (p *pass) baseOutput(d *draft) string {
-	if !strings.Contains(d.output, containerInfo) {
-		return d.output
-	}
-	p.report.warn(&fault{
-		code: WarnDeprecated, place: d.place,
-		message: "%container.info is deprecated and no more useful, and will be dropped by Falco 1.0.0. The container plugin will automatically add required fields to the output message.",
-	})
-	return strings.ReplaceAll(d.output, containerInfo, "")
-}
-
-// output adds to the output and parses it. It reports false if the rule is to be left out.
-func (p *pass) output(d *draft, r *Rule) (bool, error) {
-	text := r.OutputText
-	for i := range p.c.opts.Append {
-		a := &p.c.opts.Append[i]
-		if !a.applies(d) {
-			continue
-		}
-		if a.Output != "" {
-			text += " " + a.Output
-		}
-		if a.Suggested {
-			text += p.c.opts.suggestion(d.source)
-		}
-		if err := p.addFields(a, d, r); err != nil {
-			return false, err
-		}
-	}
-	r.OutputText = text
-	done := p.template(text)
-	if done.err == nil {
-		r.Template = done.template
-		p.warnTokens(d, r)
-		return true, nil
-	}
-	return false, p.outputFault(d, done.err)
-}
-
-// addFields parses the JSON fields that append_output adds.
-func (p *pass) addFields(a *Addition, d *draft, r *Rule) error {
-	for _, added := range a.Fields {
-		text := added.Format
-		if text == "" {
-			text = "%" + added.Key
-		}
-		done := p.template(text)
-		if done.err != nil {
-			return p.outputFault(d, done.err)
-		}
-		r.Fields = append(r.Fields, Field{Key: added.Key, Template: done.template, Typed: added.Format == ""})
-	}
-	return nil
-}
-
-// template parses an output.
-func (p *pass) template(text string) output {
-	done, ok := p.outputs[text]
-	if !ok {
-		done.template, done.err = format.Parse(text, p.c.opts.Catalogue)
-		p.outputs[text] = done
-	}
-	return done
-}
-
-// outputFault reports an output that cannot be parsed. A rule may ask to be left out instead, if
-// the mistake is an unknown field.
-func (p *pass) outputFault(d *draft, err error) error {
-	f := &fault{code: ErrCompileOutput, message: err.Error(), place: d.outputPlace}
-	var e *format.Error
-	if errors.As(err, &e) {
-		f.hint, f.len = e.Hint, len(e.Token)
-		if d.skipUnknown && e.Unknown {
-			f.code = WarnUnknownFilter
-			p.report.warn(f)
-			return nil
-		}
-	}
-	return f
 }
 
 // tooManyTypes is the number of event types from which a rule is slow.
@@ -387,8 +372,8 @@ const tooManyTypes = 100
 
 // check checks a rule's condition against the fields and notes its event types. It reports false
 // if the rule is to be left out.
-func (p *pass) check(d *draft, r *Rule, text string) (bool, error) {
-	done := p.checkTree(r)
+func (p *pass) check(d *draft, r *Rule, text, key string) (bool, error) {
+	done := p.checkTree(r, key)
 	if done.err != nil {
 		return false, p.checkFault(d, r, text, done.err)
 	}
@@ -407,9 +392,9 @@ func (p *pass) check(d *draft, r *Rule, text string) (bool, error) {
 	return true, nil
 }
 
-// checkTree checks a resolved condition once.
-func (p *pass) checkTree(r *Rule) checked {
-	key := r.Source + "\x00" + syntax.Print(r.Condition)
+// checkTree checks a resolved condition, which the key names, once.
+func (p *pass) checkTree(r *Rule, key string) checked {
+	key = r.Source + "\x00" + key
 	if done, ok := p.checked[key]; ok {
 		return done
 	}

@@ -99,14 +99,8 @@ func (r *Rule) describe() object {
 		extra[f.Key] = f.Template.String()
 	}
 	details["extra_output_formatted_fields"] = extra
-	exceptionFields, exceptionNames, operators := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, e := range r.exceptions {
-		exceptionNames[e.name] = true
-		e.fields.texts(exceptionFields)
-		e.comps.texts(operators)
-	}
-	details["exception_fields"], details["exception_names"] = sorted(exceptionFields), sorted(exceptionNames)
-	details["exception_operators"] = sorted(operators)
+	details["exception_fields"], details["exception_names"] = filled(r.exceptionFields), filled(r.exceptionNames)
+	details["exception_operators"] = filled(r.exceptionOperators)
 	return object{
 		"info": object{
 			"name": r.Name, "condition": r.ConditionText, "priority": r.Priority.String(), "output": r.Output,
@@ -166,16 +160,6 @@ func conditionDetails(n syntax.Node) object {
 	})
 	return object{
 		"condition_operators": sorted(operators), "condition_fields": sorted(fields), "condition_compiled": syntax.Canonical(n),
-	}
-}
-
-// texts adds the texts of an entry to a set.
-func (e *entry) texts(to map[string]bool) {
-	if e.text != "" {
-		to[e.text] = true
-	}
-	for i := range e.items {
-		e.items[i].texts(to)
 	}
 }
 

@@ -176,3 +176,24 @@ func (e *entry) operand(comp string) string {
 	}
 	return "(" + strings.Join(texts, ", ") + ")"
 }
+
+// summarise lists the names, fields and operators of exceptions.
+func summarise(all []*exception) (names, fields, operators []string) {
+	for _, e := range all {
+		names = append(names, e.name)
+		fields = e.fields.texts(fields)
+		operators = e.comps.texts(operators)
+	}
+	return sortedSet(names), sortedSet(fields), sortedSet(operators)
+}
+
+// texts appends the texts of an entry.
+func (e *entry) texts(to []string) []string {
+	if e.text != "" {
+		to = append(to, e.text)
+	}
+	for i := range e.items {
+		to = e.items[i].texts(to)
+	}
+	return to
+}

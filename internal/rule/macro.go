@@ -19,6 +19,7 @@ type macroTree struct {
 	nodes    int         // size of the tree
 	resolved bool        // the tree names no more macros
 	used     bool
+	inMacros bool     // another macro names it
 	lists    []string // the lists that the condition names
 	direct   []string // the macros that the condition names
 }

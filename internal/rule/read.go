@@ -53,6 +53,9 @@ func (r *report) fail(f *fault) {
 	r.failed = true
 }
 
+// note adds advice, which is beyond what the reference tells.
+func (r *report) note(f *fault) { r.problems = append(r.problems, f.finding(diag.Note, true)) }
+
 // reader reads the items of one file into a collector.
 type reader struct {
 	*collector

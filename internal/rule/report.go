@@ -157,7 +157,8 @@ func (f *FileResult) appendText(dst []byte, verbose bool) []byte {
 	}
 	errs := append(f.pick(diag.Error, false), f.pick(diag.Error, true)...)
 	dst = appendBlock(dst, "Errors", errs)
-	return appendBlock(dst, "Warnings", warnings)
+	dst = appendBlock(dst, "Warnings", warnings)
+	return appendBlock(dst, "Notes", f.pick(diag.Note, true))
 }
 
 // appendBlock appends problems of one severity.

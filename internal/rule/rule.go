@@ -118,7 +118,8 @@ type Rule struct {
 	Line            int // 1-based
 
 	macros, lists []string // named by the condition
-	exceptions    []*exception
+	// What the exceptions consist of, sorted.
+	exceptionNames, exceptionFields, exceptionOperators []string
 }
 
 // Field is a JSON field that append_output adds: either a text made by a template, or the typed
@@ -263,7 +264,7 @@ func (s *Set) requirements(c *collector) {
 		s.Engine = c.engine.String()
 	}
 	for _, r := range c.required {
-		s.Plugins = append(s.Plugins, *r)
+		s.Plugins = append(s.Plugins, Requirement{Alternatives: r.Alternatives})
 		if why := r.unmet(c.opts.Plugins); why != "" && s.Fatal == "" {
 			s.Fatal = why
 			f := unfit(r.place, why).finding(diag.Error, false)

@@ -145,6 +145,41 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
+func TestUnused(t *testing.T) {
+	const items = "- list: l\n  items: [x]\n- list: inner\n  items: [y]\n- list: outer\n  items: [inner]\n" +
+		"- macro: n\n  condition: proc.name in (l)\n- macro: m\n  condition: n\n- rule: r\n  condition: evt.type = open and m and fd.name in (outer)\n" + head
+	unused := func(s *Set, file int) string {
+		var out []string
+		for _, p := range s.Files[file].Problems {
+			out = append(out, p.Context[1].ItemName)
+		}
+		return strings.Join(out, ",")
+	}
+	s := loadText(Options{}, items, "- rule: r\n  condition: evt.type = open and n\n  override:\n    condition: replace\n", "- list: l2\n  items: [l]\n", "- rule: r\n  tags: [x]\n  override:\n    tags: replace\n")
+	for i, want := range []string{"", "m,outer", "m,outer,l2", "m,outer,l2"} {
+		if got := unused(s, i); got != want {
+			t.Errorf("file %d: unused %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestPrecedenceNote(t *testing.T) {
+	add := "- rule: r\n  condition: and fd.num = 1\n  override:\n    condition: append\n"
+	for condition, want := range map[string]bool{
+		"evt.type = open or evt.type = close": true, "(evt.type = open or evt.type = close)": false,
+		"evt.type = open": false, "evt.type = open and (fd.num = 1 or fd.num = 2)": false,
+	} {
+		s := loadText(Options{}, "- rule: r\n  condition: "+condition+"\n"+head, add)
+		got := slices.ContainsFunc(s.Problems, func(p diag.Problem) bool { return p.Code == NotePrecedence && p.File == "b.yaml" && p.Line == 2 })
+		if got != want {
+			t.Errorf("%s: note %v: %v", condition, got, s.Problems)
+		}
+		if s.Err() != nil {
+			t.Error(s.Err())
+		}
+	}
+}
+
 func TestRedefinition(t *testing.T) {
 	rule := func(name, condition string) string {
 		return "- rule: " + name + "\n  condition: " + condition + "\n" + head

@@ -96,6 +96,39 @@ func (p *pass) warnSuspects(d *draft, n syntax.Node, text string) {
 	}
 }
 
+// notePrecedence tells of "a or b" to which "and c" was appended: and binds tighter, so that a
+// alone suffices.
+func (p *pass) notePrecedence(d *draft) {
+	for i := 1; i < len(d.cond.parts); i++ {
+		start := d.cond.parts[i].start
+		more := strings.TrimLeft(d.cond.text[start:], blanks)
+		if len(more) < 4 || more[:3] != "and" || strings.IndexByte(blanks+"(", more[3]) < 0 {
+			continue
+		}
+		end := len(d.cond.text)
+		if i+1 < len(d.cond.parts) {
+			end = d.cond.parts[i+1].start
+		}
+		if !p.isOr(d.cond.text[:start]) || !p.isOr(d.cond.text[:end]) {
+			continue
+		}
+		part, at := d.cond.parts[i], d.place
+		at.file, at.at = part.file, part.file.offset(part.node)
+		p.report.note(&fault{
+			code: NotePrecedence, place: at, hint: "put parentheses around the condition that is appended to",
+			message: "the appended \"and\" belongs to the last alternative of the condition only, since it binds tighter than \"or\"",
+		})
+	}
+}
+
+// isOr reports whether a condition is a list of alternatives without parentheses around it all.
+func (p *pass) isOr(text string) bool {
+	inner, _ := p.expandOnce(text)
+	done := p.parse(inner)
+	_, ok := done.tree.(*syntax.Or)
+	return ok && done.err == nil
+}
+
 // warnTokens warns of deprecated fields in an output.
 func (p *pass) warnTokens(d *draft, r *Rule) {
 	seen := map[*field.Field]bool{}
