@@ -30,16 +30,16 @@ func (s *State) closeRange(p *Process, first, last int64) {
 		s.pool.remove(&p.FDs, first)
 		return
 	}
-	for _, num := range s.numbers(p.FDs, first, last) {
+	for _, num := range s.numbers(p, first, last) {
 		s.pool.remove(&p.FDs, num)
 	}
 }
 
-// numbers returns the numbers of the known descriptors from first to last.
-func (s *State) numbers(t FDTable, first, last int64) []int64 {
+// numbers returns the numbers of the descriptors from first to last that the event can be about.
+func (s *State) numbers(p *Process, first, last int64) []int64 {
 	nums := s.nums[:0]
-	t.Each(func(f *FD) bool {
-		if f.Num >= first && f.Num <= last {
+	p.FDs.Each(func(f *FD) bool {
+		if f.Num >= first && f.Num <= last && f.since < s.ts {
 			nums = append(nums, f.Num)
 		}
 		return true

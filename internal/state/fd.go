@@ -89,8 +89,9 @@ type FD struct {
 	buf             []byte
 	name, raw, real span
 
-	refs  int32 // tables that hold the entry
-	bytes int32 // what the pool counts for it
+	since uint64 // when a snapshot told of it, 0 if an event did
+	refs  int32  // tables that hold the entry
+	bytes int32  // what the pool counts for it
 }
 
 // span is a part of an entry's buffer.

@@ -10,7 +10,7 @@ type interner struct {
 }
 
 // generationBytes is the size at which a generation of interned texts ends.
-const generationBytes = 4 << 20
+const generationBytes = 1 << 20
 
 func newInterner() interner { return interner{now: map[string]string{}} }
 

@@ -227,7 +227,7 @@ func (s *State) inherit(p, from *Process, flags uint32) {
 	p.PIDNSStartTS = from.PIDNSStartTS
 	if flags&cloneFiles != 0 {
 		s.pool.share(&p.FDs, &from.FDs)
-		p.snapshotFDs = from.snapshotFDs
+		p.fdsFrom, p.fdsTo = from.fdsFrom, from.fdsTo
 	} else {
 		s.pool.fork(&p.FDs, from.FDs)
 	}

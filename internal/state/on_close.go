@@ -21,7 +21,7 @@ var (
 
 // onClose removes the descriptor once the rules have seen it.
 func (s *State) onClose(ev *event.Event, t *Thread) {
-	if res, ok := ev.Int(0); !ok || res == errBadFD || s.num < 0 || s.holdF {
+	if res, ok := ev.Int(0); !ok || res == errBadFD || s.num < 0 || s.held(t.Proc, s.num) {
 		return
 	}
 	s.after.closing, s.after.first, s.after.last = t.Proc, s.num, s.num
@@ -29,7 +29,7 @@ func (s *State) onClose(ev *event.Event, t *Thread) {
 
 // onCloseRange removes the descriptors of a range, or marks them for the next exec.
 func (s *State) onCloseRange(ev *event.Event, t *Thread) {
-	if !succeeded(ev) || s.holdF {
+	if !succeeded(ev) {
 		return
 	}
 	first, last := int64(uintOf(ev, closeRangeFirst, 0)), int64(uintOf(ev, closeRangeLast, 0))
@@ -42,7 +42,7 @@ func (s *State) onCloseRange(ev *event.Event, t *Thread) {
 		s.after.closing, s.after.first, s.after.last = p, first, last
 		return
 	}
-	for _, num := range s.numbers(p.FDs, first, last) {
+	for _, num := range s.numbers(p, first, last) {
 		s.pool.own(&p.FDs, p.FDs.Get(num)).Flags |= FDCloseOnExec
 	}
 }

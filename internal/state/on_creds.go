@@ -92,20 +92,20 @@ func (s *State) newNamespaces(ev *event.Event, t *Thread, flags uint64) {
 	if flags&cloneNewUser != 0 {
 		t.Caps = Caps{Inheritable: t.Caps.Inheritable, Permitted: allCaps, Effective: allCaps}
 	}
-	if flags&cloneFiles != 0 && ev.Type() == event.Unshare && t.Proc.Threads <= 1 && !s.holdF {
+	if flags&cloneFiles != 0 && ev.Type() == event.Unshare && t.Proc.Threads <= 1 {
 		s.pool.unshare(&t.Proc.FDs)
 	}
 	t.Proc.userNS = nil
 }
 
 func (s *State) onSetSID(ev *event.Event, t *Thread) {
-	if sid, ok := ev.Int(0); ok && sid >= 0 && !s.holdT {
+	if sid, ok := ev.Int(0); ok && sid >= 0 && !s.holdP {
 		t.Proc.SID = sid
 	}
 }
 
 func (s *State) onPrctl(ev *event.Event, t *Thread) {
-	if !succeeded(ev) || s.holdT {
+	if !succeeded(ev) || s.holdP {
 		return
 	}
 	switch option, _ := ev.Uint(prctlOption); option {
@@ -116,7 +116,7 @@ func (s *State) onPrctl(ev *event.Event, t *Thread) {
 
 // onRLimit takes the limit on descriptors that getrlimit tells or setrlimit sets.
 func (s *State) onRLimit(ev *event.Event, t *Thread) {
-	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdP {
 		return
 	}
 	if resource, ok := ev.Uint(rlimitResource); ok && resource == rlimitNoFile {
@@ -125,7 +125,7 @@ func (s *State) onRLimit(ev *event.Event, t *Thread) {
 }
 
 func (s *State) onPRLimit(ev *event.Event, t *Thread) {
-	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
+	if res, ok := ev.Int(0); !ok || res != 0 || s.holdP {
 		return
 	}
 	if resource, ok := ev.Uint(prlimitRes); !ok || resource != rlimitNoFile {

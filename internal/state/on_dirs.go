@@ -12,7 +12,7 @@ var (
 
 // holdCwd reports whether a snapshot tells of a later working directory than the event.
 func (s *State) holdCwd(t *Thread) bool {
-	return max(t.Proc.snapshotCwd, t.snapshot) >= s.ts
+	return t.Proc.snapshotCwd >= s.ts
 }
 
 func (s *State) onChdir(ev *event.Event, t *Thread) {
@@ -37,7 +37,7 @@ func (s *State) onFchdir(ev *event.Event, t *Thread) {
 // onChroot sets the root directory. The container may show only now, so its cgroups are asked again.
 func (s *State) onChroot(ev *event.Event, t *Thread) {
 	path, ok := ev.Text(chrootPath)
-	if !ok || !succeeded(ev) || s.holdT {
+	if !ok || !succeeded(ev) || s.holdP {
 		return
 	}
 	p := t.Proc

@@ -34,13 +34,11 @@ func (s *State) dup(ev *event.Event, t *Thread, closeExec bool) {
 	if num == s.num {
 		return
 	}
-	if s.holdF {
-		s.num, s.fd = num, t.Proc.FDs.Get(num)
-		return
-	}
 	if old == nil {
 		s.num, s.fd = num, nil
-		s.pool.remove(&t.Proc.FDs, num)
+		if !s.held(t.Proc, num) {
+			s.pool.remove(&t.Proc.FDs, num)
+		}
 		return
 	}
 	f := s.pool.get()
@@ -65,7 +63,7 @@ func (s *State) onFcntl(ev *event.Event, t *Thread) {
 		s.dup(ev, t, true)
 	case fcntlSetFD:
 		arg, ok := ev.Uint(fcntlArg)
-		if !ok || s.fd == nil || s.holdF {
+		if !ok || s.fd == nil || s.held(t.Proc, s.num) {
 			return
 		}
 		s.fd = s.pool.own(&t.Proc.FDs, s.fd)

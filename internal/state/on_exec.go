@@ -45,7 +45,7 @@ func (s *State) onExec(ev *event.Event, t *Thread) {
 	if res, ok := ev.Int(0); !ok || res < 0 {
 		return
 	}
-	if !t.Fake && s.holdT {
+	if !t.Fake && s.holdP {
 		return
 	}
 	pid := intOf(ev, execParams.pid, ev.TID())
@@ -63,10 +63,8 @@ func (s *State) onExec(ev *event.Event, t *Thread) {
 		s.setEnv(p, env, ev.TID())
 		p.EnvLen = uintOf(ev, execParams.envLen, 0)
 	}
-	if s.ts > p.snapshotFDs {
-		s.pool.unshare(&p.FDs)
-		s.closeOnExec(p)
-	}
+	s.pool.unshare(&p.FDs)
+	s.closeOnExec(p)
 	t.enter.reset()
 }
 
@@ -288,7 +286,7 @@ func (s *State) setEnv(p *Process, b []byte, tid int64) {
 func (s *State) closeOnExec(p *Process) {
 	nums := s.nums[:0]
 	p.FDs.Each(func(f *FD) bool {
-		if f.Flags&FDCloseOnExec != 0 {
+		if f.Flags&FDCloseOnExec != 0 && f.since < s.ts {
 			nums = append(nums, f.Num)
 		}
 		return true

@@ -164,7 +164,7 @@ func (s *State) onOpenByHandle(ev *event.Event, t *Thread) {
 // rules see it.
 func (s *State) enterFD(t *Thread, f *FD) {
 	s.num = f.Num
-	if !s.holdF {
+	if t != &s.ghost && !s.held(t.Proc, f.Num) {
 		if s.fd = s.pool.put(&t.Proc.FDs, f); s.fd != nil {
 			return
 		}
@@ -172,6 +172,18 @@ func (s *State) enterFD(t *Thread, f *FD) {
 	s.loose.copyFrom(f)
 	s.pool.recycle(f)
 	s.fd = &s.loose
+}
+
+// held reports whether a snapshot tells of a later time than the event what the number stands for.
+// The rules see the event all the same.
+func (s *State) held(p *Process, num int64) bool {
+	if s.ts > p.fdsTo {
+		return false
+	}
+	if f := p.FDs.Get(num); f != nil {
+		return f.since >= s.ts
+	}
+	return s.ts <= p.fdsFrom
 }
 
 // markChanged says that this event gave its descriptor another name.

@@ -116,7 +116,7 @@ func (s *State) socket(t *Thread) *FD {
 	if s.num < 0 {
 		return nil
 	}
-	if s.holdF {
+	if s.held(t.Proc, s.num) {
 		s.loose.clear()
 		if s.fd != nil {
 			s.loose.copyFrom(s.fd)
@@ -261,7 +261,7 @@ func (s *State) accept(ev *event.Event, t *Thread, closeExec bool) {
 	e, ok := parseTuple(ev.Param(acceptTuple))
 	if !ok {
 		s.num = num
-		if !s.holdF {
+		if !s.held(t.Proc, num) {
 			s.pool.remove(&t.Proc.FDs, num)
 		}
 		return

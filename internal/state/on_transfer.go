@@ -112,7 +112,7 @@ func (s *State) received(t *Thread, control []byte) {
 			return
 		}
 		size = min(size, uint64(len(control)))
-		if level == solSocket && kind == scmRights && !s.holdF {
+		if level == solSocket && kind == scmRights {
 			for b := control[cmsgHeader:size]; len(b) >= 4; b = b[4:] {
 				s.learnFD(t.Proc, int64(int32(binary.LittleEndian.Uint32(b))))
 			}
@@ -127,7 +127,7 @@ func (s *State) received(t *Thread, control []byte) {
 
 // learnFD enters a descriptor of which the number is all that is known.
 func (s *State) learnFD(p *Process, num int64) {
-	if num < 0 {
+	if num < 0 || s.held(p, num) {
 		return
 	}
 	s.pool.remove(&p.FDs, num)

@@ -233,6 +233,24 @@ func TestIteratorEvents(t *testing.T) {
 	}
 }
 
+// TestSnapshotTakesTime plays events that happened while the iterator went from one descriptor to
+// the next.
+func TestSnapshotTakesTime(t *testing.T) {
+	w := newWorld(t, state.Options{})
+	c := w.s.Process(100)
+	w.do(100, event.IterPipe, p{"fd": 3})
+	during := w.ts
+	w.ts += second
+	w.do(100, event.IterPipe, p{"fd": 4})
+	w.ts = during
+	w.do(100, event.Close, p{"res": 0, "fd": 3}) // was there when the iterator came by, is gone now
+	w.do(100, event.Close, p{"res": 0, "fd": 4}) // came back before the iterator did
+	w.open(100, 5, "/new")                       // came after the iterator
+	if c.FDs.Get(3) != nil || c.FDs.Get(4) == nil || c.FDs.Get(5) == nil {
+		t.Errorf("%v %v %v", c.FDs.Get(3), c.FDs.Get(4), c.FDs.Get(5))
+	}
+}
+
 func TestPurge(t *testing.T) {
 	s := state.New(state.Options{ProcLookup: true})
 	s.SetUsers(nil, nil)

@@ -13,7 +13,7 @@ import (
 // fds enters the open descriptors of a process.
 func (f *procFS) fds(p *Process) {
 	s := f.s
-	now := s.opt.Now()
+	from := s.opt.Now()
 	nums, err := f.ids(f.file(p.PID, "fd"))
 	if err != nil {
 		return
@@ -22,7 +22,7 @@ func (f *procFS) fds(p *Process) {
 	for _, num := range nums {
 		f.readFD(p, num)
 	}
-	p.snapshotFDs = now
+	p.fdsFrom, p.fdsTo = from, max(s.opt.Now(), from)
 }
 
 // readFD enters one descriptor of a process; it reports whether /proc knew it.
@@ -34,7 +34,7 @@ func (f *procFS) readFD(p *Process, num int64) bool {
 		return false
 	}
 	fd := s.pool.get()
-	fd.Num = num
+	fd.Num, fd.since = num, s.opt.Now()
 	f.describe(fd, p, name, string(link))
 	if s.pool.put(&p.FDs, fd) == nil {
 		s.pool.recycle(fd)

@@ -356,7 +356,7 @@ func (f *procFS) enterThread(p *Process, tid int64, st *status, now uint64) *Thr
 // fillProcess takes what /proc tells of a process beyond its threads.
 func (f *procFS) fillProcess(p *Process, t *Thread, st *status) {
 	s, pid := f.s, p.PID
-	p.VPID, p.VPGID = st.vpid, st.vpgid
+	p.VPID, p.VPGID, p.snapshot = st.vpid, st.vpgid, t.snapshot
 	s.linkParent(p, st.ppid)
 	if b, ok := f.read(pid, "cmdline", maxBlock); ok && len(b) > 0 {
 		exe, args, _ := bytes.Cut(b, []byte{0})

@@ -114,6 +114,7 @@ func (s *State) onIterTask(ev *event.Event, _ *Thread) {
 // iterProcess takes what a task iterator tells of a process.
 func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 	c := &taskParams
+	p.snapshot, p.snapshotCwd = s.ts, s.ts
 	p.VPID = intOf(ev, c.vpid, p.PID)
 	p.PGID, p.VPGID, p.SID = intOf(ev, c.pgid, -1), intOf(ev, c.vpgid, -1), intOf(ev, c.sid, -1)
 	p.FDLimit = intOf(ev, c.fdlimit, -1)
@@ -185,7 +186,7 @@ func (s *State) iterFD(ev *event.Event) (*FD, *Process) {
 		return nil, nil
 	}
 	f := s.pool.get()
-	f.Num = num
+	f.Num, f.since = num, s.ts
 	return f, t.Proc
 }
 
@@ -194,7 +195,10 @@ func (s *State) iterPut(p *Process, f *FD) {
 	if s.pool.put(&p.FDs, f) == nil {
 		s.pool.recycle(f)
 	}
-	p.snapshotFDs = max(p.snapshotFDs, s.ts)
+	if p.fdsFrom == 0 {
+		p.fdsFrom = s.ts
+	}
+	p.fdsTo = max(p.fdsTo, s.ts)
 }
 
 // onIterPlain enters a pipe, memory file or directory: number, path and inode.

@@ -39,7 +39,7 @@ const (
 	DefaultMaxFDBytes      = 256 << 20
 	DefaultMaxLineageBytes = 16 << 20
 	DefaultMaxLineageDepth = 64
-	DefaultMaxLookups      = 2000
+	DefaultMaxLookups      = 200
 )
 
 func (o *Options) setDefaults() {
@@ -105,10 +105,10 @@ type State struct {
 	th      *Thread
 	fd      *FD
 	num     int64
-	loose   FD  // a descriptor that rules see but that enters no table
-	changed *FD // whose name the event changed
-	holdT   bool
-	holdF   bool
+	loose   FD   // a descriptor that rules see but that enters no table
+	changed *FD  // whose name the event changed
+	holdT   bool // a snapshot tells of a later time of the thread
+	holdP   bool // likewise of its process
 	after   afterwards
 
 	nextPurge uint64
@@ -127,7 +127,7 @@ func New(o Options) *State {
 		exits:      newRecentExits(),
 		names:      newInterner(),
 		argvs:      newBlocks[argv](generationBytes),
-		envs:       newBlocks[[]string](generationBytes),
+		envs:       newBlocks[[]string](2 * generationBytes),
 		cgroups:    newBlocks[cgroupSet](generationBytes / 4),
 		containers: container.NewMatcher(),
 		users:      newUserTables(o.HostRoot),
@@ -173,7 +173,7 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	}
 	s.th = t
 	s.holdT = t.snapshot >= s.ts
-	s.holdF = t.Proc.snapshotFDs >= s.ts || t == &s.ghost
+	s.holdP = t.Proc.snapshot >= s.ts
 	if s.ts > t.seen {
 		t.seen = s.ts
 	}

@@ -91,9 +91,12 @@ type Process struct {
 	// Gone says that the last thread has exited: the entry is only reachable as a Lineage.
 	Gone bool
 
-	// snapshotFDs and snapshotCwd are the times up to which a snapshot of the descriptors and of
-	// the working directory holds.
-	snapshotFDs, snapshotCwd uint64
+	// snapshot and snapshotCwd are the times up to which a snapshot of the process and of its
+	// working directory holds.
+	snapshot, snapshotCwd uint64
+	// A snapshot takes the descriptors one after the other, from the time fdsFrom to fdsTo; each
+	// entry knows its own.
+	fdsFrom, fdsTo uint64
 
 	threads *Thread // list of the living and dead threads that stand in the table
 	// The living processes whose PPID is this one's, also while this one is unknown.
