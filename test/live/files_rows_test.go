@@ -41,6 +41,9 @@ var sensitiveRows = []row{
 	{"Read environment variable from /proc files",
 		func(s *scene) { s.actOn(s.container(), "open", "r", "/proc/1/environ") },
 		func(s *scene) { s.actOn(s.container(), "open", "r", "/proc/1/status") }},
+	{"Backdoored library loaded into SSHD (CVE-2024-3094)",
+		func(s *scene) { s.run(s.actor("sshd"), "open", "r", s.file("liblzma.so.5.6.1")) },
+		func(s *scene) { s.run(s.actor("sshd"), "open", "r", s.file("liblzma.so.5.6.2")) }},
 	{"Create Symlink Over Sensitive Files",
 		func(s *scene) { s.act("symlink", "/etc/shadow", s.path("x")) },
 		func(s *scene) { s.act("symlink", "/etc/hostname", s.path("x")) }},
@@ -108,9 +111,22 @@ var persistenceRows = []row{
 		},
 		func(s *scene) { rootLink(s); s.act("open", "r", s.path("root")+"/etc/hostname") }},
 	{"Write below binary dir", writeIn("/usr/local/bin", "/usr/local/bin/x"), writeIn("/usr/local/share", "/usr/local/share/x")},
-	{"Rename into binary dir",
+	{"Modify binary dirs",
 		renameIn("/usr/local/bin", "/usr/local/bin/x", "/usr/local/bin/y"),
 		renameIn("/usr/local/share", "/usr/local/share/x", "/usr/local/share/y")},
+	{"Modify binary dirs",
+		func(s *scene) { s.actOn(over("/usr/local/bin", "/usr/local/bin/x"), "unlink", "/usr/local/bin/x") },
+		func(s *scene) {
+			s.actOn(over("/usr/local/share", "/usr/local/share/x"), "unlink", "/usr/local/share/x")
+		}},
+	{"Mkdir binary dirs",
+		func(s *scene) { s.actOn(over("/usr/local/bin"), "mkdir", "/usr/local/bin/x") },
+		func(s *scene) { s.actOn(over("/usr/local/share"), "mkdir", "/usr/local/share/x") }},
+	{"Write below monitored dir", writeIn("/boot", "/boot/vmlinuz"), writeIn("/usr/local/share", "/usr/local/share/boot")},
+	{"Update Package Repository", writeIn("/etc", "/etc/apt/sources.list.d/x.list"), writeIn("/etc", "/etc/apt/listchanges.conf")},
+	{"Create files below dev",
+		func(s *scene) { s.actOn(over("/dev"), "open", "wc", "/dev/x") },
+		func(s *scene) { s.actOn(over("/dev", "/dev/x"), "open", "wc", "/dev/x") }},
 }
 
 // writeBelowEtc makes a new file in the real directory, and takes it away again.
@@ -135,6 +151,9 @@ var exfilRows = []row{
 		func(s *scene) { s.actOn(over("/var/log", "/var/log/app.log"), "unlink", "/var/log/app.log") }},
 	{"Delete or rename log files",
 		renameIn("/var/log", "/var/log/wtmp", "/var/log/x"), renameIn("/var/log", "/var/log/app.log", "/var/log/x")},
+	{"Exfiltrating Artifacts via Kubernetes Control Plane",
+		func(s *scene) { s.on(s.container(), s.fake("tar"), "cf", "-", "/data") },
+		func(s *scene) { s.on(s.container(), s.fake("tar"), "xf", "-", "/data") }},
 	{"Remove Bulk Data from Disk",
 		func(s *scene) { s.run(s.fake("shred"), "-u", "x") },
 		func(s *scene) { s.run(s.fake("rm"), "-rf", "x") }},

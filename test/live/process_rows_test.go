@@ -45,6 +45,9 @@ var privilegeRows = []row{
 	{"Privileged Container Device Access",
 		func(s *scene) { s.actOn(deviceStage(s), "open", "r", "/dev/sda") },
 		func(s *scene) { s.actOn(deviceStage(s), "open", "r", "/dev/other") }},
+	{"Container Access to Host Sensitive Paths",
+		func(s *scene) { s.actOn(hostInside(s), "open", "r", "/mnt/host/etc/shadow") },
+		func(s *scene) { s.actOn(hostInside(s), "open", "r", "/mnt/host/proc/stat") }},
 	{"Change thread namespace",
 		func(s *scene) { s.act("setns") },
 		func(s *scene) { s.act("open", "r", "/proc/self/ns/uts") }},
@@ -60,6 +63,13 @@ var privilegeRows = []row{
 	{"Container runtime socket opened in container",
 		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "docker.sock")) },
 		func(s *scene) { s.actOn(s.container(), "connect-unix", listenUnix(s, "app.sock")) }},
+}
+
+// hostInside is a container that has the files of the host below /mnt/host.
+func hostInside(s *scene) stage {
+	st := s.container()
+	st.Tmpfs, st.Files = []string{"/mnt"}, []string{"/mnt/host/etc/shadow", "/mnt/host/proc/stat"}
+	return st
 }
 
 // runAs1000 runs a program in a login session of an ordinary user.
@@ -194,6 +204,9 @@ var networkRows = []row{
 	{"Launch Suspicious Network Tool in Container",
 		func(s *scene) { s.on(s.container(), s.fake("nmap"), "10.0.0.0/8") },
 		func(s *scene) { s.run(s.fake("nmap"), "10.0.0.0/8") }},
+	{"Launch Suspicious Network Tool on Host",
+		func(s *scene) { s.run(s.fake("masscan"), "10.0.0.0/8") },
+		func(s *scene) { s.run(s.fake("tcpdump"), "-i", "lo") }},
 	{"Launch Ingress Remote File Copy Tools in Container",
 		func(s *scene) { s.on(s.oldContainer(), s.fake("wget"), "http://x.example/") },
 		func(s *scene) { s.on(s.oldContainer(), s.fake("curl"), "http://x.example/") }},
@@ -244,6 +257,9 @@ var shellRows = []row{
 	{"Kubernetes Client Tool Launched in Container",
 		func(s *scene) { s.on(s.container(), s.fake("kubectl"), "get", "secrets") },
 		func(s *scene) { s.run(s.fake("kubectl"), "get", "secrets") }},
+	{"Decoding Payload in Container",
+		func(s *scene) { s.on(s.oldContainer(), s.fake("base64"), "-d", "x") },
+		func(s *scene) { s.on(s.oldContainer(), s.fake("base64"), "x") }},
 	{"Basic Interactive Reconnaissance",
 		func(s *scene) { s.tty = true; s.on(s.container(), s.fake("whoami")) },
 		func(s *scene) { s.on(s.container(), s.fake("whoami")) }},

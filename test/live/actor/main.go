@@ -28,6 +28,7 @@ var acts = []act{
 	{"symlink", 2, func(a []string) error { return os.Symlink(a[0], a[1]) }},
 	{"rename", 2, func(a []string) error { return os.Rename(a[0], a[1]) }},
 	{"unlink", 1, func(a []string) error { return os.Remove(a[0]) }},
+	{"mkdir", 1, func(a []string) error { return os.Mkdir(a[0], 0o755) }},
 	{"chmod", 2, actChmod},
 	{"spawn", 1, actSpawn},
 	{"spawn-many", 2, actSpawnMany},
