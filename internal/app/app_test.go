@@ -19,6 +19,7 @@ import (
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
@@ -269,8 +270,11 @@ func TestBlockedOutputDoesNotBlockTheStop(t *testing.T) {
 
 // Next delivers the event of the self-test once it is on.
 func (b *blind) Next(ev *event.Event) error {
-	if b.seeing && len(b.on) == 1 {
+	switch {
+	case b.seeing && len(b.on) == 1:
 		return ev.Decode(openat(-2, b.path))
+	case len(b.on) == 2: // passed
+		return io.EOF
 	}
 	return b.memory.Next(ev)
 }
@@ -302,10 +306,10 @@ func TestSelfTest(t *testing.T) {
 }
 
 func TestSelfTestDecides(t *testing.T) {
-	for _, seeing := range []bool{true, false} {
+	for seeing, limit := range map[bool]time.Duration{true: time.Minute, false: 200 * time.Millisecond} {
 		src := &blind{seeing: seeing}
 		src.endless = true
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		var out, log syncBuffer
 		err := Run(ctx, Options{Config: config.Default(), RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
 			NewSource: func(SourceOptions) (source.Source, error) { return src, nil },
@@ -329,5 +333,27 @@ func TestLogLines(t *testing.T) {
 	got := regexp.MustCompile(`(?m)^\S+: `).ReplaceAllString(b.String(), "")
 	if want := "warning: text a=1 g.b=\"two words\" g.c=\"\"\nerror: bad error=\"x\\ny\"\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	cfg := config.Default()
+	cfg.StaticFields = map[string]string{"site": "berlin"}
+	suggested := func() string {
+		var names []string
+		for _, f := range Catalogue(cfg).All() {
+			if f.Flags&field.FormatSuggested != 0 {
+				names = append(names, f.Name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	const usual = "container.id container.name container.image.repository container.image.tag k8s.pod.name k8s.ns.name"
+	if got := suggested(); got != usual+" static.site" {
+		t.Errorf("got %s", got)
+	}
+	cfg.LoadPlugins = []string{"container", "k8smeta"}
+	if got := suggested(); got != usual+" k8smeta.pod.name k8smeta.ns.name static.site" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
@@ -83,65 +84,83 @@ func (a *App) watchDrops(ctx context.Context) {
 // pause is how many events pass between two looks at the clock and at the context.
 const pause = 1 << 10
 
+// loop is the one goroutine through which all events go.
+type loop struct {
+	*App
+	ev     event.Event
+	c      *field.Context
+	n      uint64    // events so far
+	test   *selfTest // nil once it is over
+	ending *ending   // nil until somebody wants to stop
+}
+
 // watch moves events from the source through state and engine until ctx ends or the source does.
 // All of that happens in the calling goroutine.
-func (a *App) watch(ctx context.Context) error {
-	test, err := a.beginSelfTest()
-	if err != nil {
+func (a *App) watch(ctx context.Context) (err error) {
+	l := &loop{App: a, c: a.engine.NewContext(a.machine)}
+	if l.test, err = a.beginSelfTest(); err != nil {
 		return err
 	}
-	if test == nil {
+	if l.test == nil {
 		a.sayWatching("")
 	}
-	var ev event.Event
-	var ending *ending
-	c := a.engine.NewContext(a.machine)
-	for n := uint64(1); ; n++ {
-		err := a.source.Next(&ev)
-		switch {
+	for done := false; !done && err == nil; {
+		switch err = a.source.Next(&l.ev); {
 		case err == nil:
-			th, fd, num := a.state.Apply(&ev)
-			c.Reset(&ev, a.state, th, fd, num, filter.SyscallSource)
-			a.engine.Process(c)
-			if test != nil {
-				test.process(&ev, a.state, th, fd, num)
+			l.process()
+			if l.n%pause == 0 || l.test != nil && l.test.passed {
+				done, err = l.look(ctx)
 			}
-			a.state.After(&ev)
-			if n%pause != 0 && (test == nil || !test.passed) {
-				continue
+		case errors.Is(err, source.ErrIdle):
+			// Without a Stopper nobody knows better when the last event was read.
+			if l.ending != nil && !l.ending.stopped {
+				done, err = true, l.unproven(ctx)
+			} else {
+				done, err = l.look(ctx)
 			}
 		case errors.Is(err, io.EOF):
-			a.events.Store(n - 1)
-			return unproven(ctx, test)
-		case errors.Is(err, source.ErrIdle):
-			n--
-			if ending != nil && !ending.stopped {
-				a.events.Store(n)
-				return unproven(ctx, test)
-			}
+			done, err = true, l.unproven(ctx)
 		default:
-			a.events.Store(n - 1)
-			return fmt.Errorf("source: %w", err)
-		}
-		a.events.Store(n)
-		if ending == nil && ctx.Err() != nil {
-			ending = a.beginEnd()
-		}
-		if ending.over() {
-			a.log.Error("the source did not end in time, events were left unread")
-			return nil
-		}
-		if test != nil && ending == nil {
-			if test, err = a.tickSelfTest(test, n); err != nil {
-				return err
-			}
+			err = fmt.Errorf("source: %w", err)
 		}
 	}
+	a.events.Store(l.n)
+	return err
+}
+
+// process takes the event that the source delivered through state and engine.
+func (l *loop) process() {
+	l.n++
+	th, fd, num := l.state.Apply(&l.ev)
+	l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
+	l.engine.Process(l.c)
+	if l.test != nil {
+		l.test.process(&l.ev, l.state, th, fd, num)
+	}
+	l.state.After(&l.ev)
+}
+
+// look is what is done from time to time: it looks whether somebody wants to stop and how the
+// self-test goes.
+func (l *loop) look(ctx context.Context) (done bool, err error) {
+	l.events.Store(l.n)
+	switch {
+	case l.ending != nil:
+		if time.Now().After(l.ending.until) {
+			l.log.Error("the source did not end in time, events were left unread")
+			return true, nil
+		}
+	case ctx.Err() != nil:
+		l.ending = l.beginEnd()
+	case l.test != nil:
+		l.test, err = l.tickSelfTest(l.test, l.n)
+	}
+	return false, err
 }
 
 // unproven is the error of a run whose time was up before it was known that it sees anything.
-func unproven(ctx context.Context, test *selfTest) error {
-	if test != nil && !test.passed && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+func (l *loop) unproven(ctx context.Context) error {
+	if l.test != nil && !l.test.passed && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		return errors.New("the time was up before the self-test had passed: nothing was watched")
 	}
 	return nil
@@ -165,9 +184,6 @@ func (a *App) beginEnd() *ending {
 	}
 	return e
 }
-
-// over reports whether the time is up.
-func (e *ending) over() bool { return e != nil && time.Now().After(e.until) }
 
 // sayWatching is the one place that says that gyr watches.
 func (a *App) sayWatching(how string) {

@@ -149,9 +149,19 @@ func (r *Rules) Err() error {
 	return errors.New("the rules cannot be used:\n" + strings.Join(all, "\n"))
 }
 
-// Catalogue returns all fields, those that the configuration defines included.
+// Catalogue returns all fields, those that the configuration defines included. The fields of the
+// plugin k8smeta are there in any case, but only suggest themselves where the configuration loads it.
 func Catalogue(cfg *config.Config) *field.Catalogue {
 	cat := field.Default()
+	if !slices.Contains(cfg.LoadedPlugins(), "k8smeta") {
+		for _, f := range slices.Clone(cat.All()) {
+			if f.Class == "k8smeta" && f.Flags&field.FormatSuggested != 0 {
+				quiet := *f
+				quiet.Flags &^= field.FormatSuggested
+				cat.Add(&quiet)
+			}
+		}
+	}
 	names := make([]string, 0, len(cfg.StaticFields))
 	for name := range cfg.StaticFields {
 		names = append(names, name)

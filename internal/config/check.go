@@ -129,6 +129,18 @@ func (d *Document) checkPending(c *Config, p *pending) {
 // builtin are the plugins whose fields gyr has by itself.
 var builtin = []string{"container", "k8smeta"}
 
+// LoadedPlugins are the names of the plugins that the configuration loads.
+func (c *Config) LoadedPlugins() []string {
+	if c.LoadPlugins != nil {
+		return c.LoadPlugins
+	}
+	var names []string
+	for i := range c.Plugins {
+		names = append(names, c.Plugins[i].Name)
+	}
+	return names
+}
+
 // checkPlugins refuses plugins that would be loaded and that gyr cannot replace.
 func (d *Document) checkPlugins(c *Config) {
 	for i := range c.Plugins {
@@ -138,14 +150,11 @@ func (d *Document) checkPlugins(c *Config) {
 				fmt.Sprintf("plugins[%d].library_path: %q leads out of the directory of plugins", i, p.LibraryPath), "")
 		}
 	}
-	names, from := c.LoadPlugins, "load_plugins[%d]"
-	if d.Root.Lookup("load_plugins") == nil {
+	from := "load_plugins[%d]"
+	if c.LoadPlugins == nil {
 		from = "plugins[%d].name"
-		for i := range c.Plugins {
-			names = append(names, c.Plugins[i].Name)
-		}
 	}
-	for i, name := range names {
+	for i, name := range c.LoadedPlugins() {
 		if !slices.Contains(builtin, name) {
 			d.report(d.at(fmt.Sprintf(from, i)), CodeUnsupported, diag.Error,
 				fmt.Sprintf("plugin %q: plugins are not supported yet, its rules would never match", name), "remove it, or set load_plugins without it")
