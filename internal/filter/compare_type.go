@@ -96,6 +96,6 @@ func (b *builder) compareType(src *source, c *comparison) edge {
 	key += (&textTest{textEqual, values}).key()
 	return edge{b.share(src.prefix(key), func() *node {
 		t := newTypeTest(src, values, c.op != "!=")
-		return &node{fn: t.holds, types: t, cost: 1, chance: 0.5}
+		return &node{fn: t.holds, types: t, typed: true, cost: 1, chance: 0.5}
 	}), false}
 }

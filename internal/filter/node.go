@@ -26,6 +26,7 @@ type node struct {
 	memo   int     // its first entry in field.Context.Memo, -1 without
 	text   *textLeaf
 	types  *typeTest
+	typed  bool   // it, or something below it, tests the event's type
 	kids   []edge // of a disjunction
 	value  int8   // 1: always true, -1: always false
 }
@@ -151,6 +152,7 @@ func (c *Compiler) any(edges []edge) edge {
 		misses := 1.0
 		for _, e := range kept {
 			c.use(e.node)
+			n.typed = n.typed || e.typed
 			n.cost += misses * (e.cost + 2)
 			misses *= 1 - e.likely()
 		}

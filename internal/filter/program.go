@@ -87,6 +87,9 @@ type specializer struct {
 
 // edge returns what is left of e.
 func (s *specializer) edge(e edge) edge {
+	if !e.typed {
+		return e
+	}
 	out, seen := s.known[e.node]
 	if !seen {
 		out = s.node(e.node)
@@ -109,6 +112,9 @@ func (s *specializer) node(n *node) edge {
 	kids := make([]edge, len(n.kids))
 	for i, kid := range n.kids {
 		kids[i] = s.edge(kid)
+		if value, constant := kids[i].always(); constant && value {
+			return kids[i]
+		}
 		changed = changed || kids[i] != kid
 	}
 	if !changed {
