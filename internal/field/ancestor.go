@@ -63,14 +63,17 @@ func parseIndex(a *Arg) error {
 	return nil
 }
 
-// ancestorTexts makes the getter of a text of one ancestor, or of all of them.
-func ancestorTexts(get func(*state.Process) string) func(*Context, *Arg, []string) []string {
+// kin is one of the two ways up: ancestors or makers.
+type kin func(*state.Process) walk
+
+// texts makes the getter of a text of one process on the way, or of all of them.
+func (up kin) texts(get func(*state.Process) string) func(*Context, *Arg, []string) []string {
 	return func(c *Context, a *Arg, dst []string) []string {
 		p := process(c)
 		if p == nil {
 			return dst
 		}
-		w := ancestors(p)
+		w := up(p)
 		if a.Given {
 			if q := w.nth(a.Index); q != nil {
 				dst = append(dst, get(q))
@@ -84,13 +87,47 @@ func ancestorTexts(get func(*state.Process) string) func(*Context, *Arg, []strin
 	}
 }
 
-// printAncestors makes the printer of a text of one ancestor, or of all of them with blanks between.
-func printAncestors(get func(*state.Process) string) func(*Context, *Arg) (Value, bool) {
-	texts := ancestorTexts(get)
+// print makes the printer of a text of one process on the way, or of all of them with blanks between.
+func (up kin) print(get func(*state.Process) string) func(*Context, *Arg) (Value, bool) {
+	texts := up.texts(get)
 	return func(c *Context, a *Arg) (Value, bool) {
 		c.Strs = texts(c, a, c.Strs[:0])
 		return joined(c, c.Strs)
 	}
+}
+
+// pids gets the number of one process on the way, or of all of them.
+func (up kin) pids(c *Context, a *Arg, dst []int64) []int64 {
+	p := process(c)
+	if p == nil {
+		return dst
+	}
+	w := up(p)
+	if a.Given {
+		if q := w.nth(a.Index); q != nil && isPID(q.PID) {
+			dst = append(dst, q.PID)
+		}
+		return dst
+	}
+	for w.next() {
+		dst = append(dst, w.p.PID)
+	}
+	return dst
+}
+
+// printPID prints the number of one process.
+func (up kin) printPID(c *Context, a *Arg) (Value, bool) {
+	v := Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt}
+	p := process(c)
+	if p == nil {
+		return v, false
+	}
+	q := up(p).nth(a.Index)
+	if q == nil || !isPID(q.PID) {
+		return v, false
+	}
+	v.Num = uint64(q.PID)
+	return v, true
 }
 
 // joined is one text made of many with blanks between; no value for none.
@@ -178,38 +215,13 @@ func printAEnv(c *Context, a *Arg) (Value, bool) {
 	return joined(c, c.Strs)
 }
 
-func procAPID(c *Context, a *Arg, dst []int64) []int64 {
-	p := process(c)
-	if p == nil {
-		return dst
-	}
-	w := ancestors(p)
-	if a.Given {
-		if q := w.nth(a.Index); q != nil && isPID(q.PID) {
-			dst = append(dst, q.PID)
-		}
-		return dst
-	}
-	for w.next() {
-		dst = append(dst, w.p.PID)
-	}
-	return dst
-}
+func procAPID(c *Context, a *Arg, dst []int64) []int64 { return kin(ancestors).pids(c, a, dst) }
 
+// printAPID prints the process' own number where no ancestor is asked for.
 func printAPID(c *Context, a *Arg) (Value, bool) {
-	v := Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt}
-	p := process(c)
-	if p == nil {
-		return v, false
-	}
 	if !a.Given {
-		v.Num = uint64(p.PID)
-		return v, true
+		n, ok := procPID(c, a)
+		return Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt, Num: uint64(n)}, ok
 	}
-	q := ancestors(p).nth(a.Index)
-	if q == nil || !isPID(q.PID) {
-		return v, false
-	}
-	v.Num = uint64(q.PID)
-	return v, true
+	return kin(ancestors).printPID(c, a)
 }

@@ -286,7 +286,7 @@ func fdTypes(c *Context, a *Arg, dst []string) []string {
 
 func fdPathReal(c *Context, _ *Arg) (string, bool) {
 	if f := eventFD(c); f != nil && f.RealPath() != "" {
-		return f.RealPath(), true
+		return strings.TrimSuffix(f.RealPath(), deletedSuffix), true
 	}
 	return "", false
 }

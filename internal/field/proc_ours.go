@@ -12,11 +12,11 @@ import (
 // procOursFields are fields of the process beyond the published ones: what the kernel knew at the
 // exec, and the processes that made this one even if they are gone.
 var procOursFields = []Field{
-	{Name: "proc.lineage.name", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procComm), Print: printMakers(procComm),
+	{Name: "proc.lineage.name", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: kin(makers).texts(procComm), Print: kin(makers).print(procComm),
 		Doc: "Name of a process that made this one: [1] forked it, [2] forked that one, and so on; [0] is the process itself. Unlike proc.aname it knows those that have exited, and no adoption by another process changes it."},
-	{Name: "proc.lineage.exepath", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procExePath), Print: printMakers(procExePath),
+	{Name: "proc.lineage.exepath", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: kin(makers).texts(procExePath), Print: kin(makers).print(procExePath),
 		Doc: "The same as proc.exepath, for a process that made this one, living or not: see proc.lineage.name."},
-	{Name: "proc.lineage.cmdline", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: makerTexts(procCmdLine), Print: printMakers(procCmdLine),
+	{Name: "proc.lineage.cmdline", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: kin(makers).texts(procCmdLine), Print: kin(makers).print(procCmdLine),
 		Doc: "The same as proc.cmdline, for a process that made this one, living or not: see proc.lineage.name."},
 	{Name: "proc.lineage.pid", Type: event.Int64, Format: event.FormatID, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Ints: procLineagePID, Print: printLineagePID,
 		Doc: "Number of a process that made this one, living or not: see proc.lineage.name."},
@@ -41,60 +41,14 @@ var procOursFields = []Field{
 // argsKept is how many bytes of arguments, and of environment, a record holds.
 const argsKept = 4096
 
-// makerTexts makes the getter of a text of one of the processes that made this one, or of all.
-func makerTexts(get func(*state.Process) string) func(*Context, *Arg, []string) []string {
-	return func(c *Context, a *Arg, dst []string) []string {
-		p := process(c)
-		if p == nil {
-			return dst
-		}
-		w := makers(p)
-		if a.Given {
-			if q := w.nth(a.Index); q != nil {
-				dst = append(dst, get(q))
-			}
-			return dst
-		}
-		for w.next() {
-			dst = append(dst, get(w.p))
-		}
-		return dst
-	}
-}
-
-// printMakers makes the printer that puts blanks between the texts.
-func printMakers(get func(*state.Process) string) func(*Context, *Arg) (Value, bool) {
-	texts := makerTexts(get)
-	return func(c *Context, a *Arg) (Value, bool) {
-		c.Strs = texts(c, a, c.Strs[:0])
-		return joined(c, c.Strs)
-	}
-}
-
-func procLineagePID(c *Context, a *Arg, dst []int64) []int64 {
-	p := process(c)
-	if p == nil {
-		return dst
-	}
-	w := makers(p)
-	if a.Given {
-		if q := w.nth(a.Index); q != nil {
-			dst = append(dst, q.PID)
-		}
-		return dst
-	}
-	for w.next() {
-		dst = append(dst, w.p.PID)
-	}
-	return dst
-}
+func procLineagePID(c *Context, a *Arg, dst []int64) []int64 { return kin(makers).pids(c, a, dst) }
 
 // printLineagePID prints one number as a number, all of them with blanks between.
 func printLineagePID(c *Context, a *Arg) (Value, bool) {
-	c.Ints = procLineagePID(c, a, c.Ints[:0])
-	if a.Given && len(c.Ints) == 1 {
-		return Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt, Num: uint64(c.Ints[0])}, true
+	if a.Given {
+		return kin(makers).printPID(c, a)
 	}
+	c.Ints = procLineagePID(c, a, c.Ints[:0])
 	b := c.Arena()
 	for i, pid := range c.Ints {
 		if i > 0 {
