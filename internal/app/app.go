@@ -46,6 +46,8 @@ type Options struct {
 	PIDFile string
 	// DryRun stops before events are read.
 	DryRun bool
+	// Duration ends the run that long after gyr has begun to watch; 0: it is not limited.
+	Duration time.Duration
 
 	// NewSource makes the source of events; nil: the kernel.
 	NewSource func(SourceOptions) (source.Source, error)
@@ -347,6 +349,9 @@ func (a *App) handleSignals(ctx context.Context) error {
 	})
 	return nil
 }
+
+// errTimeUp ends a run of limited duration.
+var errTimeUp = errors.New("the time is up")
 
 // errSignal ends a run that somebody stopped.
 var errSignal = errors.New("stopped by a signal")

@@ -203,6 +203,14 @@ func writeRules(t testing.TB) string {
 	return path
 }
 
+func TestRunDuration(t *testing.T) {
+	src := &memory{endless: true}
+	_, log, err := run(t, src, func(_ *config.Config, o *Options) { o.Duration = 20 * time.Millisecond })
+	if err != nil || !src.stopped {
+		t.Errorf("%v\n%s", err, log)
+	}
+}
+
 func TestRunFailures(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -158,10 +158,10 @@ func (l *loop) look(ctx context.Context) (done bool, err error) {
 	return false, err
 }
 
-// unproven is the error of a run whose time was up before it was known that it sees anything.
+// unproven is the error of a run that ended by itself before it was known that it sees anything.
 func (l *loop) unproven(ctx context.Context) error {
-	if l.test != nil && !l.test.passed && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		return errors.New("the time was up before the self-test had passed: nothing was watched")
+	if l.test != nil && !l.test.passed && !errors.Is(context.Cause(ctx), errSignal) {
+		return errors.New("the run ended before the self-test had passed: nothing was watched")
 	}
 	return nil
 }
@@ -188,4 +188,8 @@ func (a *App) beginEnd() *ending {
 // sayWatching is the one place that says that gyr watches.
 func (a *App) sayWatching(how string) {
 	a.log.Info("watching" + how + fmt.Sprintf(" (started in %d ms)", time.Since(a.begun).Milliseconds()))
+	if a.o.Duration > 0 {
+		t := time.AfterFunc(a.o.Duration, func() { a.cancel(errTimeUp) })
+		a.onStop(func() { t.Stop() })
+	}
 }

@@ -250,13 +250,9 @@ func (o *options) watch(ctx context.Context, cfg *config.Config, problems []diag
 	if o.seconds < 0 {
 		return fmt.Errorf("-M: %d is not a number of seconds", o.seconds)
 	}
-	if o.seconds > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(o.seconds)*time.Second)
-		defer cancel()
-	}
 	return app.Run(ctx, app.Options{
 		Config: cfg, ConfigProblems: problems, RulesPaths: o.rules,
 		Stdout: o.stdout, Stderr: o.stderr, Verbose: o.verbose, PIDFile: o.pidFile, DryRun: o.dryRun,
+		Duration: time.Duration(o.seconds) * time.Second,
 	})
 }
