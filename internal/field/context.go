@@ -63,12 +63,6 @@ type Context struct {
 	IPs   []netip.Addr
 }
 
-// HostHas reports whether ip is an address of the named host: what a comparison with a ByHostName
-// field asks. It never waits for an answer.
-func (c *Context) HostHas(name string, ip netip.Addr) bool {
-	return c.Machine != nil && c.Machine.DNS.Has(name, ip)
-}
-
 // Sizes of the arena: what it starts with, and what it may keep from one event to the next.
 const (
 	arenaStart = 4 << 10

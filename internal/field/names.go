@@ -71,10 +71,7 @@ func capsText(c *Context, set uint64) string {
 }
 
 // services are the names of ports as /etc/services has them.
-type services struct {
-	names map[servicePort]string
-	ports map[string]uint16
-}
+type services map[servicePort]string
 
 type servicePort struct {
 	port uint16
@@ -82,17 +79,17 @@ type servicePort struct {
 }
 
 // hostServices reads /etc/services once.
-var hostServices = sync.OnceValue(func() *services {
+var hostServices = sync.OnceValue(func() services {
 	f, err := os.Open("/etc/services")
 	if err != nil {
-		return &services{}
+		return nil
 	}
 	defer f.Close()
 	return readServices(bufio.NewScanner(f))
 })
 
-func readServices(lines *bufio.Scanner) *services {
-	s := &services{names: map[servicePort]string{}, ports: map[string]uint16{}}
+func readServices(lines *bufio.Scanner) services {
+	s := services{}
 	for lines.Scan() {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		words := strings.Fields(text)
@@ -105,27 +102,16 @@ func readServices(lines *bufio.Scanner) *services {
 			continue
 		}
 		key := servicePort{uint16(n), proto == "udp"}
-		if s.names[key] == "" {
-			s.names[key] = words[0]
-		}
-		for i, name := range words {
-			if i != 1 && s.ports[name] == 0 {
-				s.ports[name] = uint16(n)
-			}
+		if s[key] == "" {
+			s[key] = words[0]
 		}
 	}
 	return s
 }
 
-// ServicePort returns the port of a service that /etc/services names.
-func ServicePort(name string) (uint16, bool) {
-	port, ok := hostServices().ports[name]
-	return port, ok
-}
-
 // serviceName names a port; ports without a name are given as digits.
 func serviceName(c *Context, port uint16, udp bool) string {
-	if name := hostServices().names[servicePort{port, udp}]; name != "" {
+	if name := hostServices()[servicePort{port, udp}]; name != "" {
 		return name
 	}
 	return c.Keep(strconv.AppendUint(c.Arena(), uint64(port), 10))

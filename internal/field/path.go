@@ -4,7 +4,6 @@ package field
 
 import (
 	"strings"
-	"unsafe"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
@@ -153,6 +152,3 @@ func dirname(path string) string {
 
 // basename is a path's last component.
 func basename(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
-// bytesOf shows a text as bytes, which must not be changed.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

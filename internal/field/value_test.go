@@ -3,8 +3,10 @@
 package field
 
 import (
+	"bufio"
 	"math"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -168,6 +170,18 @@ func TestAddReplaces(t *testing.T) {
 	}
 	if Default().Lookup("static.key") != nil {
 		t.Error("a field added to one catalogue is in another")
+	}
+}
+
+func TestReadServices(t *testing.T) {
+	s := readServices(bufio.NewScanner(strings.NewReader("# ports\nhttps 443/tcp www-ssl # TLS\nother 443/tcp\ndomain\t53/udp\nbad x/tcp\nalone\n")))
+	for key, want := range map[servicePort]string{{443, false}: "https", {443, true}: "", {53, true}: "domain"} {
+		if s[key] != want {
+			t.Errorf("%v: %q, want %q", key, s[key], want)
+		}
+	}
+	if len(s) != 2 {
+		t.Errorf("%d services", len(s))
 	}
 }
 
