@@ -59,7 +59,8 @@ func (r *report) note(f *fault) { r.problems = append(r.problems, f.finding(diag
 // reader reads the items of one file into a collector.
 type reader struct {
 	*collector
-	file *file
+	file    *file
+	entries int // values of exceptions read so far
 }
 
 // read reads all items of a file. The reference stops at the first mistake; here the other items

@@ -288,15 +288,16 @@ func (r *reader) exceptions(item *yaml.Node, p place, add bool) ([]*exception, e
 
 // exception reads the fields, comparisons and values of one exception.
 func (r *reader) exception(n *yaml.Node, e *exception, add bool) (err error) {
+	here := func() place { return e.place }
 	if fields := get(n, "fields"); fields != nil {
-		if e.fields, err = readEntry(fields, "fields", e.place, 0); err != nil {
+		if e.fields, err = r.entry(fields, "fields", here, 0); err != nil {
 			return err
 		}
 	} else if !add {
 		return hinted(invalid(e.place, "Item has no mapping for key 'fields'"), misspelt(n, "fields"))
 	}
 	if comps := get(n, "comps"); comps != nil {
-		if e.comps, err = readEntry(comps, "comps", e.place, 0); err != nil {
+		if e.comps, err = r.entry(comps, "comps", here, 0); err != nil {
 			return err
 		}
 		e.comps.normalise()
@@ -316,7 +317,7 @@ func (r *reader) exception(n *yaml.Node, e *exception, add bool) (err error) {
 	}
 	for _, v := range values.Content {
 		v = deref(v)
-		value, err := readEntry(v, "", list.in(itemExValue, "", v), 0)
+		value, err := r.entry(v, "", func() place { return list.in(itemExValue, "", v) }, 0)
 		if err != nil {
 			return err
 		}
@@ -335,26 +336,33 @@ func misspelt(n *yaml.Node, want string) string {
 	return ""
 }
 
-// maxEntryDepth bounds how deeply lists of an exception nest; what they mean ends at two.
-const maxEntryDepth = 16
+// Bounds of an exception's lists: aliases can make a small file nest and repeat without end.
+const (
+	maxEntryDepth = 8 // what nesting means ends at two
+	maxEntries    = 1 << 20
+)
 
-// readEntry reads a text or a list of entries.
-func readEntry(n *yaml.Node, key string, p place, depth int) (entry, error) {
-	at := p.in(itemValue, key, n)
+// entry reads a text or a list of entries. Its place is made only if something is wrong, since
+// there can be many.
+func (r *reader) entry(n *yaml.Node, key string, p func() place, depth int) (entry, error) {
+	at := func() place { return p().in(itemValue, key, n) }
 	e := entry{}
+	r.entries++
 	switch {
 	case depth > maxEntryDepth:
-		return e, invalid(at, "Lists are nested too deeply")
+		return e, invalid(at(), "Lists are nested too deeply")
+	case r.entries > maxEntries:
+		return e, invalid(at(), "Exceptions have too many values")
 	case n.Kind == yaml.ScalarNode && !isNull(n):
 		if n.Value == "" {
-			return e, invalid(at, "Value must be non-empty")
+			return e, invalid(at(), "Value must be non-empty")
 		}
 		e.given, e.text = true, n.Value
 	case n.Kind == yaml.SequenceNode:
 		e.given, e.isList = true, true
 		for _, v := range n.Content {
 			v = deref(v)
-			item, err := readEntry(v, "", at.in(itemException, "", v), depth+1)
+			item, err := r.entry(v, "", func() place { return at().in(itemException, "", v) }, depth+1)
 			if err != nil {
 				return e, err
 			}

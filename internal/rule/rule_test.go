@@ -98,6 +98,19 @@ func TestMacrosDoubling(t *testing.T) {
 	}
 }
 
+func TestAliasesWithoutEnd(t *testing.T) {
+	for _, text := range []string{
+		"- rule: r\n  condition: evt.type = open\n" + head + "  exceptions:\n    - name: e\n      fields: [proc.name]\n      values: &v\n        - [*v]\n",
+		"- &a [x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x]\n- &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n" +
+			"- &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n- &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n" +
+			"- rule: r\n  condition: evt.type = open\n" + head + "  exceptions:\n    - name: e\n      fields: [proc.name]\n      values: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\n",
+	} {
+		if s := loadText(Options{}, text); s.Err() == nil {
+			t.Errorf("loads: %q", text)
+		}
+	}
+}
+
 func TestOverrides(t *testing.T) {
 	base := "- rule: r\n  condition: evt.type = open\n  desc: d\n  output: o\n  priority: INFO\n  tags: [b, a]\n"
 	s := loadText(Options{}, base, `
