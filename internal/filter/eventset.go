@@ -70,14 +70,25 @@ func (b bitmap) minus(o bitmap) bitmap {
 	return b
 }
 
-// EventSet is a set of event codes. The zero value is empty.
-type EventSet struct{ b bitmap }
+// Set is a set of published codes. The zero value is empty.
+type Set[T ~uint16] struct{ b bitmap }
+
+// EventSet is a set of event codes, SyscallSet one of system call codes (event.Syscall.Code).
+type (
+	EventSet   = Set[event.Type]
+	SyscallSet = Set[uint16]
+)
 
 // NewEventSet returns the set of the given codes.
-func NewEventSet(types ...event.Type) EventSet {
-	var s EventSet
-	for _, t := range types {
-		s.Add(t)
+func NewEventSet(types ...event.Type) EventSet { return newSet(types) }
+
+// NewSyscallSet returns the set of the given codes.
+func NewSyscallSet(codes ...uint16) SyscallSet { return newSet(codes) }
+
+// newSet returns the set of codes.
+func newSet[T ~uint16](codes []T) (s Set[T]) {
+	for _, c := range codes {
+		s.Add(c)
 	}
 	return s
 }
@@ -92,47 +103,6 @@ var allEvents = func() (s EventSet) {
 	return s
 }()
 
-// Has reports whether t is in the set.
-func (s *EventSet) Has(t event.Type) bool { return s.b.has(uint16(t)) }
-
-// Add puts t into the set.
-func (s *EventSet) Add(t event.Type) { s.b.add(uint16(t)) }
-
-// Len is the number of codes in the set.
-func (s EventSet) Len() int { return s.b.count() }
-
-// Empty reports whether the set has no codes.
-func (s EventSet) Empty() bool { return s.b == bitmap{} }
-
-// All yields the codes in ascending order.
-func (s EventSet) All() iter.Seq[event.Type] {
-	return func(yield func(event.Type) bool) {
-		s.b.all(func(n uint16) bool { return yield(event.Type(n)) })
-	}
-}
-
-// Union returns the codes of both sets.
-func (s EventSet) Union(o EventSet) EventSet { return EventSet{s.b.union(o.b)} }
-
-// Intersect returns the codes that both sets have.
-func (s EventSet) Intersect(o EventSet) EventSet { return EventSet{s.b.intersect(o.b)} }
-
-// Minus returns the codes of s that o lacks.
-func (s EventSet) Minus(o EventSet) EventSet { return EventSet{s.b.minus(o.b)} }
-
-// SyscallSet is a set of published system call codes (event.Syscall.Code). The zero value is
-// empty.
-type SyscallSet struct{ b bitmap }
-
-// NewSyscallSet returns the set of the given codes.
-func NewSyscallSet(codes ...uint16) SyscallSet {
-	var s SyscallSet
-	for _, c := range codes {
-		s.Add(c)
-	}
-	return s
-}
-
 // AllSyscalls returns the set of all system call codes.
 func AllSyscalls() SyscallSet { return allSyscalls }
 
@@ -146,26 +116,30 @@ var allSyscalls = func() (s SyscallSet) {
 	return s
 }()
 
-// Has reports whether the call is in the set.
-func (s *SyscallSet) Has(code uint16) bool { return s.b.has(code) }
+// Has reports whether a code is in the set.
+func (s *Set[T]) Has(code T) bool { return s.b.has(uint16(code)) }
 
-// Add puts a call into the set.
-func (s *SyscallSet) Add(code uint16) { s.b.add(code) }
+// Add puts a code into the set; codes that it has no room for are left out.
+func (s *Set[T]) Add(code T) { s.b.add(uint16(code)) }
 
-// Len is the number of calls in the set.
-func (s SyscallSet) Len() int { return s.b.count() }
+// Len is the number of codes in the set.
+func (s Set[T]) Len() int { return s.b.count() }
 
-// Empty reports whether the set has no calls.
-func (s SyscallSet) Empty() bool { return s.b == bitmap{} }
+// Empty reports whether the set has no codes.
+func (s Set[T]) Empty() bool { return s.b == bitmap{} }
 
 // All yields the codes in ascending order.
-func (s SyscallSet) All() iter.Seq[uint16] { return s.b.all }
+func (s Set[T]) All() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		s.b.all(func(n uint16) bool { return yield(T(n)) })
+	}
+}
 
-// Union returns the calls of both sets.
-func (s SyscallSet) Union(o SyscallSet) SyscallSet { return SyscallSet{s.b.union(o.b)} }
+// Union returns the codes of both sets.
+func (s Set[T]) Union(o Set[T]) Set[T] { return Set[T]{s.b.union(o.b)} }
 
-// Intersect returns the calls that both sets have.
-func (s SyscallSet) Intersect(o SyscallSet) SyscallSet { return SyscallSet{s.b.intersect(o.b)} }
+// Intersect returns the codes that both sets have.
+func (s Set[T]) Intersect(o Set[T]) Set[T] { return Set[T]{s.b.intersect(o.b)} }
 
-// Minus returns the calls of s that o lacks.
-func (s SyscallSet) Minus(o SyscallSet) SyscallSet { return SyscallSet{s.b.minus(o.b)} }
+// Minus returns the codes of s that o lacks.
+func (s Set[T]) Minus(o Set[T]) Set[T] { return Set[T]{s.b.minus(o.b)} }

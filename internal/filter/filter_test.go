@@ -4,12 +4,14 @@ package filter
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 func TestMatch(t *testing.T) {
@@ -369,4 +371,65 @@ func TestEventTypesOfSources(t *testing.T) {
 			t.Errorf("%s: no error", text)
 		}
 	}
+}
+
+func FuzzCompile(f *testing.F) {
+	for _, text := range typical {
+		f.Add(text)
+	}
+	for _, text := range []string{
+		`getopt(t.name, "a:b")[a] = x`, `join("", (t.name, (t.list))) = x`, "t.path glob '[a-' or t.path regex '((a)*)*'", "t.nets in (::/0, 0.0.0.0/0)",
+		"evt.type in (open, openat) and not evt.type = close", "concat(b64(t.name), tolower(t.cmd)) in ('')", "len(t.ends) > -0x1",
+	} {
+		f.Add(text)
+	}
+	facts := someFacts()
+	cat := fakeCatalogue(facts)
+	ev := someEvent(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := syntax.Parse(text)
+		if err != nil {
+			return
+		}
+		if _, _, err := EventTypes(n, SyscallSource); err != nil {
+			return
+		}
+		c := NewCompiler(cat)
+		filter, _, err := c.Compile(n, "syscall")
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error %#v", err)
+			}
+			return
+		}
+		ctx := field.NewContext(nil)
+		ctx.Reset(ev, nil, &state.Thread{Proc: &state.Process{}}, nil, -1, "syscall")
+		if !usesOnly(n, "t.", "evt.type") {
+			return // other fields need a state
+		}
+		holds := filter.Match(ctx)
+		if again := filter.Match(ctx); again != holds {
+			t.Fatalf("%q: %v, then %v", text, holds, again)
+		}
+		if found := c.Program([]*Filter{filter}, ev.Type()).Match(ctx, nil); (len(found) == 1) != holds {
+			t.Fatalf("%q: %v, as a program %v", text, holds, found)
+		}
+		types, _, _ := EventTypes(n, SyscallSource)
+		if holds && !types.Has(ev.Type()) {
+			t.Fatalf("%q holds for an event that its types exclude", text)
+		}
+	})
+}
+
+// usesOnly reports whether all fields of a condition begin with one of prefixes.
+func usesOnly(n syntax.Node, prefixes ...string) bool {
+	only := true
+	syntax.WalkOperands(n, func(o syntax.Operand) bool {
+		if f, ok := o.(*syntax.Field); ok {
+			only = only && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(f.Name, p) })
+		}
+		return true
+	})
+	return only
 }
