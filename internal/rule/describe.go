@@ -85,7 +85,6 @@ func (r *Rule) describe() object {
 	details := conditionDetails(r.Condition)
 	details["macros"], details["lists"] = filled(r.macros), filled(sortedSet(r.lists))
 	details["events"] = eventNames(r.Types)
-	details["plugins"] = []string{}
 	details["output_compiled"] = r.OutputText
 	fields := []string{}
 	if r.Template != nil {
@@ -94,8 +93,12 @@ func (r *Rule) describe() object {
 		}
 	}
 	details["output_fields"] = fields
+	details["plugins"] = pluginsOf(fields, details["condition_fields"].([]string))
 	extra := object{}
 	for _, f := range r.Fields {
+		if f.Typed {
+			continue
+		}
 		extra[f.Key] = f.Template.String()
 	}
 	details["extra_output_formatted_fields"] = extra
@@ -116,6 +119,7 @@ func (m *Macro) describe() object {
 	details := object{"used": m.Used, "macros": filled(m.macros), "lists": filled(sortedSet(m.lists)), "plugins": []string{}}
 	if m.Condition != nil {
 		maps.Copy(details, conditionDetails(m.Condition))
+		details["plugins"] = pluginsOf(details["condition_fields"].([]string))
 		types, _, _ := filter.EventTypes(m.Condition, defaultSource)
 		details["events"] = eventNames(types)
 	}
@@ -161,6 +165,20 @@ func conditionDetails(n syntax.Node) object {
 	return object{
 		"condition_operators": sorted(operators), "condition_fields": sorted(fields), "condition_compiled": syntax.Canonical(n),
 	}
+}
+
+// pluginsOf lists the plugins whose fields are named; they are built in.
+func pluginsOf(fields ...[]string) []string {
+	set := map[string]bool{}
+	for _, name := range slices.Concat(fields...) {
+		switch {
+		case strings.HasPrefix(name, "container."), strings.HasPrefix(name, "k8s."):
+			set["container"] = true
+		case strings.HasPrefix(name, "k8smeta."):
+			set["k8smeta"] = true
+		}
+	}
+	return sorted(set)
 }
 
 // eventNames lists the names of event types.

@@ -393,7 +393,7 @@ func TestDescribe(t *testing.T) {
 - rule: r
   desc: "a <d>"
   condition: evt.type=open and is_cat and proc.aname[2] startswith anyof (a, b)
-  output: "%proc.cmdline %proc.pid"
+  output: "%proc.cmdline %proc.pid %container.id"
   priority: WARNING
   exceptions:
     - name: e
@@ -411,7 +411,7 @@ func TestDescribe(t *testing.T) {
 		`"condition_compiled":"proc.name in (cat, less)"`, `"condition_operators":["in"]`, `"events":["asyncevent","open"]`,
 		`"condition_fields":["evt.type","fd.name","proc.aname[2]","proc.name"]`, `"condition_operators":["=","in","startswith","startswith anyof"]`,
 		`"exception_fields":["fd.name","proc.name"],"exception_names":["e"],"exception_operators":["=","startswith"]`,
-		`"output_fields":["proc.cmdline","proc.pid"]`, `"description":"a <d>"`, `"priority":"Warning"`,
+		`"output_fields":["container.id","proc.cmdline","proc.pid"]`, `"plugins":["container"]`, `"description":"a <d>"`, `"priority":"Warning"`,
 	} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("no %s in\n%s", want, got)
