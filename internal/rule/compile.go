@@ -418,8 +418,15 @@ func (p *pass) checkFault(d *draft, r *Rule, text string, err error) error {
 	}
 	f := p.exprFault(ErrCompileCondition, e.Msg, d.cond.place, text, e.Pos, &d.cond)
 	f.hint = e.Hint
+	if e.At.Line > 0 { // people are shown the very part that is wrong
+		f.place.file, f.place.at = p.locate(&d.cond, e.At.Offset)
+	}
 	if m, inner := p.culprit(r.macros, r.Source, e); m != nil {
-		f.place.file, f.place.at = p.locate(&m.cond, inner.Pos.Offset)
+		at := inner.Pos
+		if inner.At.Line > 0 {
+			at = inner.At
+		}
+		f.place.file, f.place.at = p.locate(&m.cond, at.Offset)
 		f.hint = strings.TrimPrefix(f.hint+"; it stands in macro "+m.name, "; ")
 	}
 	if e.Unknown && d.skipUnknown {

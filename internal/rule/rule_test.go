@@ -269,6 +269,7 @@ func TestAdditions(t *testing.T) {
 func TestPositions(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"- rule: r\n  condition: evt.type = open and proc.nmae = x\n" + head, "a.yaml:2:34: error: filter_check called with nonexistent field proc.nmae"},
+		{"- rule: r\n  condition: evt.type = open and fd.num = many\n" + head, "a.yaml:2:43: error: "},
 		{"- rule: r\n  condition: >\n    evt.type = open\n    and proc.nmae = x\n" + head, "a.yaml:4:9: error: filter_check called with nonexistent field proc.nmae"},
 		{"- rule: r\n  condition: \"evt.type = open\n    and proc.nmae = x\"\n" + head, "a.yaml:3:9: error: filter_check called with nonexistent field proc.nmae"},
 		{"- list: l\n  items: [open, close, openat]\n- rule: r\n  condition: evt.type in (l) and proc.nmae = x\n" + head, "a.yaml:4:34: error: filter_check called with nonexistent field proc.nmae"},
