@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
@@ -364,4 +365,23 @@ func TestCatalogue(t *testing.T) {
 	if got := suggested(); got != usual+" k8smeta.pod.name k8smeta.ns.name static.site" {
 		t.Errorf("got %s", got)
 	}
+}
+
+func TestLogDoesNotOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		log := NewLogger(LogOptions{Writer: &b})
+		for i := range 100 {
+			log.Warn("again", "i", i)
+		}
+		log.Warn("something else")
+		if n := strings.Count(b.String(), "\n"); n != logBurst+1 {
+			t.Errorf("%d lines", n)
+		}
+		time.Sleep(logWindow)
+		log.Warn("later")
+		if !strings.HasSuffix(b.String(), "(80 more times: again) warning: later\n") {
+			t.Errorf("got %s", b.String())
+		}
+	})
 }

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
@@ -28,14 +29,46 @@ type LogOptions struct {
 // logHandler writes a message as "time: text key=value", as Falco's log lines look.
 type logHandler struct {
 	o      LogOptions
-	mu     *sync.Mutex
+	shared *logState
 	prefix string // attributes given beforehand, rendered
 	group  string
 }
 
+// logState is what a handler and those made from it share.
+type logState struct {
+	mu     sync.Mutex
+	window time.Time      // when counting began
+	said   map[string]int // how often since then, by message
+}
+
+// Of one message at most logBurst lines are written in a logWindow: what happens with every event
+// must not fill the log.
+const (
+	logWindow = 10 * time.Second
+	logBurst  = 20
+)
+
+// admit reports whether a line may be written, and returns what is to be said of lines that were
+// held back. The caller holds mu.
+func (s *logState) admit(r *slog.Record) (ok bool, heldBack string) {
+	if r.Time.Sub(s.window) >= logWindow {
+		for message, n := range s.said {
+			if n > logBurst {
+				heldBack += fmt.Sprintf("(%d more times: %s) ", n-logBurst, message)
+			}
+		}
+		s.window, s.said = r.Time, map[string]int{}
+	}
+	if r.Level < slog.LevelInfo {
+		return true, heldBack
+	}
+	s.said[r.Message]++
+	return s.said[r.Message] <= logBurst, heldBack
+}
+
 // NewLogger returns the logger of the program.
 func NewLogger(o LogOptions) *slog.Logger {
-	return slog.New(&logHandler{o: o, mu: &sync.Mutex{}})
+	return slog.New(&logHandler{o: o, shared: &logState{}})
 }
 
 // Enabled reports whether messages of a level are written.
@@ -48,6 +81,12 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 		text += h.render(a)
 		return true
 	})
+	h.shared.mu.Lock()
+	defer h.shared.mu.Unlock()
+	ok, heldBack := h.shared.admit(&r)
+	if !ok {
+		return nil
+	}
 	if h.o.Syslog != nil {
 		// A system without a log daemon is no reason to fail.
 		_ = h.o.Syslog(syslogLevel(r.Level), text)
@@ -65,9 +104,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level >= slog.LevelWarn:
 		text = "warning: " + text
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := io.WriteString(h.o.Writer, stamp+": "+text+"\n")
+	_, err := io.WriteString(h.o.Writer, stamp+": "+heldBack+text+"\n")
 	return err
 }
 
