@@ -59,20 +59,19 @@ var build struct {
 	err     error
 }
 
-// shared is the gyr that most tests share.
+// shared is the gyr that most tests share, nil while none runs.
 var shared struct {
-	once sync.Once
-	w    *watcher
-	err  error
+	sync.Mutex
+	w *watcher
 }
 
 func TestMain(m *testing.M) {
 	enterCgroups := leaveCgroups()
 	code := m.Run()
 	enterCgroups()
-	if shared.w != nil {
-		summary, err := shared.w.stop()
-		fmt.Fprintf(os.Stderr, "gyr ended: %v\n%s", err, summary)
+	if summary, err := stopShared(); err != nil {
+		fmt.Fprintf(os.Stderr, "gyr ended badly: %v\n%s", err, summary)
+		code = 1
 	}
 	if build.dir != "" {
 		os.RemoveAll(build.dir)
@@ -167,13 +166,27 @@ func watch(t testing.TB) *watcher {
 	t.Helper()
 	needLive(t)
 	needBuild(t)
-	shared.once.Do(func() {
-		shared.w, shared.err = start("-o", "rule_matching=all", "-o", "rules[].enable.rule=*")
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.w == nil {
+		w, err := start("-o", "rule_matching=all", "-o", "rules[].enable.rule=*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.w = w
 	}
 	return shared.w
+}
+
+// stopShared ends the shared gyr, for tests that need the machine for themselves.
+func stopShared() (summary string, err error) {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.w != nil {
+		summary, err = shared.w.stop()
+		shared.w = nil
+	}
+	return summary, err
 }
 
 // start runs gyr with the embedded rules and waits until it watches.

