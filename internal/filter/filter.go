@@ -100,3 +100,6 @@ func (f *Filter) Match(c *field.Context) bool {
 
 // Constant reports whether the condition is always true or always false, and which.
 func (f *Filter) Constant() (value, constant bool) { return f.root.always() }
+
+// Cost estimates what evaluating the condition for one event costs on average, in nanoseconds.
+func (f *Filter) Cost() float64 { return f.root.cost }

@@ -48,7 +48,8 @@ func (c *Compiler) Program(filters []*Filter, t event.Type) *Program {
 		left, indices = append(left, e), append(indices, int32(i))
 		key = fmt.Appendf(key, "%d:%d:%t ", i, e.id, e.neg)
 	}
-	if p := c.programs[string(key)]; p != nil {
+	name := digest(string(key))
+	if p := c.programs[name]; p != nil {
 		return p
 	}
 	list := make([]conjunction, len(left))
@@ -60,7 +61,7 @@ func (c *Compiler) Program(filters []*Filter, t event.Type) *Program {
 	}
 	p := &Program{c: c}
 	p.root.build(list)
-	c.programs[string(key)] = p
+	c.programs[name] = p
 	return p
 }
 

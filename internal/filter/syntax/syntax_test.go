@@ -121,10 +121,10 @@ func TestWalk(t *testing.T) {
 }
 
 func TestParseIsLinear(t *testing.T) {
-	list := "a.b in (" + strings.Repeat("x, ", 1_000_000) + "x)"
-	chain := strings.Repeat("a.b = c or ", 300_000) + "a.b = c"
-	open := strings.Repeat("a.b = 'x' or ", 100_000) + "a.b = '"
-	for _, text := range []string{list, chain, open, strings.Repeat("not ", 500_000) + "a", strings.Repeat("(", 1_000_000)} {
+	list := "a.b in (" + strings.Repeat("x, ", 100_000) + "x)"
+	chain := strings.Repeat("a.b = c or ", 30_000) + "a.b = c"
+	open := strings.Repeat("a.b = 'x' or ", 10_000) + "a.b = '"
+	for _, text := range []string{list, chain, open, strings.Repeat("not ", 50_000) + "a", strings.Repeat("(", 100_000)} {
 		start := time.Now()
 		_, err := Parse(text)
 		if took := time.Since(start); took > 5*time.Second {
