@@ -164,7 +164,9 @@ func (a *App) openLog(context.Context) error {
 		o.Syslog = s.Message
 		a.onStop(func() { s.Close() })
 	}
-	a.log = NewLogger(o)
+	var stop func()
+	a.log, stop = NewAsyncLogger(o)
+	a.onStop(stop)
 	a.log.Info("Gyrfalcon " + Version + " (rules and configuration of Falco " + FalcoVersion + ")")
 	for _, p := range a.o.ConfigProblems {
 		p.Severity, p.Code = diag.Note, ""

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -384,4 +385,29 @@ func TestLogDoesNotOverflow(t *testing.T) {
 			t.Errorf("got %s", b.String())
 		}
 	})
+}
+
+// stuck is a writer that never returns.
+type stuck struct{}
+
+func (stuck) Write([]byte) (int, error) { select {} }
+
+func TestStuckLogHoldsNobodyUp(t *testing.T) {
+	log, stop := NewAsyncLogger(LogOptions{Writer: stuck{}, Level: slog.LevelDebug})
+	for i := range 3 * logWaiting {
+		log.Debug("line", "i", i)
+	}
+	stop()
+	var b syncBuffer
+	log, stop = NewAsyncLogger(LogOptions{Writer: &b})
+	log.Info("first")
+	log.Info("second")
+	stop()
+	if got := b.String(); !strings.Contains(got, "first\n") || !strings.HasSuffix(got, "second\n") {
+		t.Errorf("got %q", got)
+	}
+	log.Info("third")
+	if !strings.HasSuffix(b.String(), "third\n") {
+		t.Error("a line after the stop is lost")
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
@@ -39,6 +40,15 @@ type logState struct {
 	mu     sync.Mutex
 	window time.Time      // when counting began
 	said   map[string]int // how often since then, by message
+
+	emit func(logLine)
+}
+
+// logLine is one message on its way to where it is written.
+type logLine struct {
+	level   slog.Level
+	message string // for the system's log, which adds the time by itself
+	line    string
 }
 
 // Of one message at most logBurst lines are written in a logWindow: what happens with every event
@@ -66,9 +76,60 @@ func (s *logState) admit(r *slog.Record) (ok bool, heldBack string) {
 	return s.said[r.Message] <= logBurst, heldBack
 }
 
-// NewLogger returns the logger of the program.
+// NewLogger returns a logger that writes at once.
 func NewLogger(o LogOptions) *slog.Logger {
-	return slog.New(&logHandler{o: o, shared: &logState{}})
+	return slog.New(&logHandler{o: o, shared: &logState{emit: o.write}})
+}
+
+// Sizes of a logger that does not wait: how many lines may, and how long stop lets them be written.
+const (
+	logWaiting = 1024
+	logDrain   = time.Second
+)
+
+// NewAsyncLogger returns the logger of the running program: a reader of the log who is stuck holds
+// nobody else up, lines are lost instead and counted. stop writes what waits.
+func NewAsyncLogger(o LogOptions) (log *slog.Logger, stop func()) {
+	lines, done := make(chan logLine, logWaiting), make(chan struct{})
+	var lost atomic.Uint64
+	go func() {
+		defer close(done)
+		for l := range lines {
+			o.write(l)
+			if n := lost.Swap(0); n > 0 {
+				o.write(logLine{slog.LevelError, "", fmt.Sprintf("error: %d lines of the log were lost\n", n)})
+			}
+		}
+	}()
+	shared := &logState{}
+	shared.emit = func(l logLine) { // with shared.mu held
+		select {
+		case lines <- l:
+		default:
+			lost.Add(1)
+		}
+	}
+	return slog.New(&logHandler{o: o, shared: shared}), func() {
+		shared.mu.Lock()
+		shared.emit = o.write
+		close(lines)
+		shared.mu.Unlock()
+		select {
+		case <-done:
+		case <-time.After(logDrain):
+		}
+	}
+}
+
+// write writes one line to all places.
+func (o *LogOptions) write(l logLine) {
+	if o.Syslog != nil && l.message != "" {
+		// A system without a log daemon is no reason to fail.
+		_ = o.Syslog(syslogLevel(l.level), l.message)
+	}
+	if o.Writer != nil {
+		_, _ = io.WriteString(o.Writer, l.line)
+	}
 }
 
 // Enabled reports whether messages of a level are written.
@@ -87,13 +148,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	if !ok {
 		return nil
 	}
-	if h.o.Syslog != nil {
-		// A system without a log daemon is no reason to fail.
-		_ = h.o.Syslog(syslogLevel(r.Level), text)
-	}
-	if h.o.Writer == nil {
-		return nil
-	}
+	message := heldBack + text
 	stamp := r.Time.Format(time.ANSIC)
 	if h.o.ISO8601 {
 		stamp = r.Time.UTC().Format("2006-01-02T15:04:05+0000")
@@ -104,8 +159,8 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level >= slog.LevelWarn:
 		text = "warning: " + text
 	}
-	_, err := io.WriteString(h.o.Writer, stamp+": "+heldBack+text+"\n")
-	return err
+	h.shared.emit(logLine{r.Level, message, stamp + ": " + heldBack + text + "\n"})
+	return nil
 }
 
 // syslogLevel translates a level.

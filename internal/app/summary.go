@@ -20,9 +20,20 @@ func (a *App) printSummary() {
 	if !a.drained {
 		out = a.o.Stderr
 	}
-	fmt.Fprint(out, a.summary())
-	fmt.Fprint(a.o.Stderr, a.losses())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fmt.Fprint(out, a.summary())
+		fmt.Fprint(a.o.Stderr, a.losses())
+	}()
+	select {
+	case <-done:
+	case <-time.After(summaryWait): // nobody reads it
+	}
 }
+
+// summaryWait is how long the end waits for somebody to take the summary.
+const summaryWait = 2 * time.Second
 
 // summary is the block that Falco prints at the end of a run.
 func (a *App) summary() string {
