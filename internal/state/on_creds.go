@@ -137,6 +137,8 @@ func (s *State) onPRLimit(ev *event.Event, t *Thread) {
 			return
 		}
 	}
+	// Drivers write 0 for the new limits of a call that only asks. It is taken for what it says,
+	// as users of the field know it.
 	limit := intOf(ev, prlimitNew, -1)
 	if limit == -1 {
 		limit = intOf(ev, prlimitOld, -1)

@@ -50,18 +50,15 @@ func (f *procFS) describe(fd *FD, p *Process, name, link string) {
 	case kind == "socket":
 		fd.Ino = bracketed(rest)
 		f.socket(fd, p)
-		return
 	case kind == "pipe":
 		fd.Type, fd.Ino = FDFifo, bracketed(rest)
-		return
 	case kind == "anon_inode":
 		fd.Type = anonType(rest)
-		if fd.Type == FDPidFD {
-			f.pidfd(fd, p)
-		}
+	default:
+		f.regular(fd, p, name, link)
 		return
 	}
-	f.regular(fd, p, name, link)
+	f.complete(fd, p)
 }
 
 // bracketed is the number in a text like "[123]".
@@ -114,15 +111,12 @@ func (f *procFS) regular(fd *FD, p *Process, name, link string) {
 			fd.Type = FDUnsupported
 		}
 	}
-	info, ok := f.read(p.PID, "fdinfo/"+name[len("fd/"):], 4096)
+	info, ok := f.complete(fd, p)
 	if !ok {
 		return
 	}
 	flags, _ := strconv.ParseUint(value(info, "flags:"), 8, 32)
 	fd.Open = openFlags(uint32(flags))
-	if flags&unix.O_CLOEXEC != 0 {
-		fd.Flags |= FDCloseOnExec
-	}
 	mount, _ := strconv.ParseUint(value(info, "mnt_id:"), 10, 32)
 	fd.MountID = uint32(mount)
 	if dev, ok := f.mountDev(p, fd.MountID); ok {
@@ -130,14 +124,21 @@ func (f *procFS) regular(fd *FD, p *Process, name, link string) {
 	}
 }
 
-// pidfd fills in the process that a pidfd stands for.
-func (f *procFS) pidfd(fd *FD, p *Process) {
+// complete fills in whether an exec closes the descriptor and, for a pidfd, its process. It returns
+// the file that told.
+func (f *procFS) complete(fd *FD, p *Process) ([]byte, bool) {
 	info, ok := f.read(p.PID, "fdinfo/"+strconv.FormatInt(fd.Num, 10), 4096)
 	if !ok {
-		return
+		return nil, false
 	}
-	fd.PID, _ = strconv.ParseInt(value(info, "Pid:"), 10, 64)
-	fd.SetName(f.prefix + strconv.FormatInt(fd.PID, 10))
+	if flags, _ := strconv.ParseUint(value(info, "flags:"), 8, 32); flags&unix.O_CLOEXEC != 0 {
+		fd.Flags |= FDCloseOnExec
+	}
+	if fd.Type == FDPidFD {
+		fd.PID, _ = strconv.ParseInt(value(info, "Pid:"), 10, 64)
+		fd.SetName(f.prefix + strconv.FormatInt(fd.PID, 10))
+	}
+	return info, true
 }
 
 // value is the text behind key at the start of a line.

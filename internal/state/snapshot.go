@@ -17,7 +17,61 @@ type snapshot struct {
 // endSnapshot completes what iterator events told, once another event follows them.
 func (s *State) endSnapshot() {
 	s.snap.open = false
+	if s.opt.ProcLookup {
+		s.completeParents()
+		s.completeFDs()
+	}
 	s.fixServers()
+	s.proc.forgetTables()
+}
+
+// completeParents asks /proc for parents that the iterators did not come by. A child may know its
+// parent by the number of a thread.
+func (s *State) completeParents() {
+	var unknown []*family
+	for ppid, f := range s.families {
+		if s.procs[ppid] == nil {
+			unknown = append(unknown, f)
+		}
+	}
+	for _, f := range unknown {
+		t := s.threads[f.ppid]
+		if t == nil || t.Fake {
+			if t = s.proc.thread(f.ppid, true); t == nil {
+				continue
+			}
+		}
+		for c := f.first; c != nil; {
+			next := c.sibNext
+			s.setParent(c, t.Proc.PID)
+			if c.Lineage == nil {
+				s.setLineage(c, t.Proc)
+			}
+			c = next
+		}
+	}
+}
+
+// maxCompleted bounds the descriptors of which /proc is asked at the end of a snapshot.
+const maxCompleted = 20_000
+
+// completeFDs asks /proc for what iterators cannot tell: which descriptors an exec closes, and
+// which process a pidfd stands for.
+func (s *State) completeFDs() {
+	left := maxCompleted
+	for _, p := range s.procs {
+		p.FDs.Each(func(f *FD) bool {
+			if f.since == 0 {
+				return true
+			}
+			if left--; left < 0 {
+				s.stats.SnapshotLost++
+				return true
+			}
+			s.proc.complete(f, p)
+			return true
+		})
+	}
 }
 
 var taskParams = struct {
@@ -215,7 +269,8 @@ func (s *State) onIterPlain(ev *event.Event, _ *Thread) {
 	default:
 		f.Type = FDDirectory
 	}
-	if path, ok := ev.Text(1); ok && (f.Type != FDFifo || len(path) > 0 && path[0] == '/') {
+	// A pipe without a name shows as the root of its own file system.
+	if path, ok := ev.Text(1); ok && (f.Type != FDFifo || len(path) > 1 && path[0] == '/') {
 		f.SetName(path)
 	}
 	f.Ino = uintOf(ev, 2, 0)
