@@ -190,6 +190,11 @@ func TestRegex(t *testing.T) {
 		{"[[:alpha:]]+", "abc", true},
 		{"", "", true},
 		{".", "\xff", true},
+		{"/home/.*", "/home/a", true},
+		{"/home/.*", "/etc/home/a", false},
+		{"^/home/a$", "/home/a", true},
+		{"(ab|ac)d", "acd", true},
+		{"abc?", "ab", true},
 	} {
 		re, err := compileRegex(c.pattern)
 		if err != nil {
@@ -198,6 +203,9 @@ func TestRegex(t *testing.T) {
 		}
 		if got := re.MatchString(c.s); got != c.want {
 			t.Errorf("%q on %q: %v", c.pattern, c.s, got)
+		}
+		if got := regexMatcher([]string{"x+", c.pattern})(c.s); got != c.want {
+			t.Errorf("%q on %q behind its prefix: %v", c.pattern, c.s, got)
 		}
 	}
 	for _, pattern := range []string{`\d`, "(?:a)", "a**", "(", "a{1001}"} {

@@ -18,6 +18,31 @@ func compileRegex(pattern string) (*regexp.Regexp, error) {
 	return regexp.Compile(`\A(?:` + re.String() + `)\z`)
 }
 
+// regexTest is a pattern with the text that all it matches begin with, which is checked first.
+type regexTest struct {
+	prefix string
+	whole  *regexp.Regexp
+}
+
+// newRegexTest compiles a pattern that has been checked.
+func newRegexTest(pattern string) (regexTest, error) {
+	whole, err := compileRegex(pattern)
+	if err != nil {
+		return regexTest{}, err
+	}
+	re, err := regexp.CompilePOSIX(pattern)
+	if err != nil {
+		return regexTest{}, err
+	}
+	prefix, _ := re.LiteralPrefix()
+	return regexTest{prefix, whole}, nil
+}
+
+// has reports whether the pattern matches all of s.
+func (t *regexTest) has(s string) bool {
+	return strings.HasPrefix(s, t.prefix) && t.whole.MatchString(s)
+}
+
 // plainRegex reports whether a pattern could be written with simpler operators: apart from anchors
 // and ".*" and the like at its ends it has no special characters.
 func plainRegex(v string) bool {

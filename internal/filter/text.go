@@ -225,15 +225,15 @@ func globMatcher(patterns []string, fold bool) matcher {
 
 // regexMatcher tests regular expressions one after the other; they have been checked before.
 func regexMatcher(patterns []string) matcher {
-	var list []interface{ MatchString(string) bool }
+	var list []regexTest
 	for _, p := range patterns {
-		if re, err := compileRegex(p); err == nil {
-			list = append(list, re)
+		if t, err := newRegexTest(p); err == nil {
+			list = append(list, t)
 		}
 	}
 	return func(s string) bool {
-		for _, re := range list {
-			if re.MatchString(s) {
+		for i := range list {
+			if list[i].has(s) {
 				return true
 			}
 		}
