@@ -50,6 +50,9 @@ var sensitiveRows = []row{
 	{"Create Hardlink Over Sensitive Files",
 		func(s *scene) { s.actOn(over("/etc", "/etc/shadow"), "link", "/etc/shadow", "/etc/x") },
 		func(s *scene) { s.actOn(over("/etc", "/etc/other"), "link", "/etc/other", "/etc/x") }},
+	{"Create Hardlink Over Sensitive Files", // relative to a directory's descriptor
+		func(s *scene) { s.actOn(over("/etc", "/etc/shadow"), "linkat", "/etc", "shadow", "x") },
+		func(s *scene) { s.actOn(over("/etc", "/etc/other"), "linkat", "/etc", "other", "x") }},
 	{"Bind mount of sensitive files",
 		func(s *scene) { s.actOn(stage{}, "open-bound", "/etc/shadow", s.path("")) },
 		func(s *scene) { s.actOn(stage{}, "open-bound", "/usr/share/common-licenses", s.path("")) }},
@@ -96,6 +99,9 @@ var persistenceRows = []row{
 		func(s *scene) { s.act("open", "wac", s.path("bashrc")) }},
 	{"Modify account or sudoers file", writeIn("/etc", "/etc/sudoers"), writeIn("/etc", "/etc/sudo.conf")},
 	{"Rename over sensitive file", renameIn("/etc", "/etc/x", "/etc/shadow"), renameIn("/etc", "/etc/x", "/etc/motd")},
+	{"Rename over sensitive file", // relative to a directory's descriptor
+		func(s *scene) { s.actOn(over("/etc", "/etc/x"), "renameat", "/etc", "x", "shadow") },
+		func(s *scene) { s.actOn(over("/etc", "/etc/x"), "renameat", "/etc", "x", "motd") }},
 	{"Modify authentication modules", writeIn("/etc", "/etc/pam.d/login"), writeIn("/etc", "/etc/nsswitch.conf.bak")},
 	{"Modify boot or device script", writeIn("/etc", "/etc/rc.local"), writeIn("/etc", "/etc/rc.locale")},
 	{"Write below rpm database", writeIn("/var/lib", "/var/lib/rpm/Packages"), writeIn("/var/lib", "/var/lib/rpmbuild/Packages")},

@@ -110,6 +110,24 @@ func actOpenFlood(args []string) error {
 	return nil
 }
 
+// actRenameat renames FROM to TO, both relative to a descriptor of DIR.
+func actRenameat(args []string) error {
+	dir, err := unix.Open(args[0], unix.O_DIRECTORY|unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Renameat(dir, args[1], dir, args[2])
+}
+
+// actLinkat links FROM as TO, both relative to a descriptor of DIR.
+func actLinkat(args []string) error {
+	dir, err := unix.Open(args[0], unix.O_DIRECTORY|unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Linkat(dir, args[1], dir, args[2], 0)
+}
+
 // actChmod changes the mode of PATH to the octal MODE.
 func actChmod(args []string) error {
 	mode, err := strconv.ParseUint(args[1], 8, 32)

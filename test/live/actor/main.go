@@ -27,6 +27,8 @@ var acts = []act{
 	{"link", 2, func(a []string) error { return os.Link(a[0], a[1]) }},
 	{"symlink", 2, func(a []string) error { return os.Symlink(a[0], a[1]) }},
 	{"rename", 2, func(a []string) error { return os.Rename(a[0], a[1]) }},
+	{"renameat", 3, actRenameat},
+	{"linkat", 3, actLinkat},
 	{"unlink", 1, func(a []string) error { return os.Remove(a[0]) }},
 	{"mkdir", 1, func(a []string) error { return os.Mkdir(a[0], 0o755) }},
 	{"chmod", 2, actChmod},
