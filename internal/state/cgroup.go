@@ -26,6 +26,9 @@ func (s *State) setCgroups(p *Process, b []byte) {
 		v.container = s.containerOf(v.list)
 		s.cgroups.put(block, v)
 	}
+	if p.Container != v.container {
+		p.userNS = nil
+	}
 	p.Cgroups, p.Container = v.list, v.container
 }
 

@@ -329,3 +329,21 @@ func TestContainerUsers(t *testing.T) {
 		t.Error("the host has the container's user")
 	}
 }
+
+// TestUserFilesStayWithinTheRoot has a container whose file is a link out of it.
+func TestUserFilesStayWithinTheRoot(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("leak:x:7:7::/:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(root, "etc/passwd")); err != nil {
+		t.Fatal(err)
+	}
+	if u, ok := state.New(state.Options{HostRoot: root}).User(7, nil); ok {
+		t.Errorf("%+v", u)
+	}
+}

@@ -11,12 +11,12 @@ import (
 
 // sock is one socket of a net namespace.
 type sock struct {
-	typ              FDType
-	l4               L4Proto
-	local, remote    netip.AddrPort
-	unix             uint64
-	path             string
-	listens, connect bool
+	typ           FDType
+	l4            L4Proto
+	local, remote netip.AddrPort
+	unix          uint64
+	path          string
+	connect       bool
 }
 
 // netTables are the files below /proc/PID/net with sockets, as they are read.
@@ -153,7 +153,7 @@ func eachRow(b []byte, f func(fields [][]byte)) {
 }
 
 func parseInet(m map[uint64]sock, b []byte, l4 L4Proto, six bool) {
-	const established, listen = "01", "0A"
+	const established = "01"
 	eachRow(b, func(fields [][]byte) {
 		if len(fields) < 10 {
 			return
@@ -169,7 +169,6 @@ func parseInet(m map[uint64]sock, b []byte, l4 L4Proto, six bool) {
 			k.typ = FDIPv6Sock
 		}
 		k.connect = string(fields[3]) == established
-		k.listens = string(fields[3]) == listen
 		m[ino] = k
 	})
 }

@@ -29,6 +29,8 @@ type Options struct {
 	MaxLookups int
 	// Now is the clock of the events, ns since the epoch; the machine's by default.
 	Now func() uint64
+	// Containers tells which cgroups are containers; nil stands for all runtimes.
+	Containers *container.Matcher
 	// Logger receives what went wrong; nil discards it.
 	Logger *slog.Logger
 }
@@ -63,6 +65,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Now == nil {
 		o.Now = func() uint64 { return uint64(time.Now().UnixNano()) }
+	}
+	if o.Containers == nil {
+		o.Containers = container.NewMatcher()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -129,7 +134,7 @@ func New(o Options) *State {
 		argvs:      newBlocks[argv](generationBytes),
 		envs:       newBlocks[[]string](2 * generationBytes),
 		cgroups:    newBlocks[cgroupSet](generationBytes / 4),
-		containers: container.NewMatcher(),
+		containers: o.Containers,
 		users:      newUserTables(o.HostRoot),
 		num:        -1,
 	}

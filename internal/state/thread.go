@@ -107,7 +107,7 @@ type Process struct {
 	heirs              *Process
 	heirNext, heirPrev *Process
 	goneBytes          int
-	userNS             *userTable
+	userNS             *userTable // of the container, once it was asked for
 }
 
 // NoID is the user or group number that stands for none or unknown.

@@ -4,10 +4,11 @@ package state
 
 import (
 	"bytes"
+	"io"
 	"os"
-	"path/filepath"
 	"strconv"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 )
@@ -29,10 +30,10 @@ type userTable struct {
 	users  map[uint32]User
 	groups map[uint32]Group
 
-	passwd, group string // files
-	passwdTime    time.Time
-	groupTime     time.Time
-	checked       uint64 // when the files were last looked at
+	root       string // directory below which the files lie, "" if there are none
+	passwdTime int64
+	groupTime  int64
+	checked    uint64 // when the files were last looked at
 }
 
 // userTables are the tables of the host, which has the empty name, and of the containers.
@@ -52,11 +53,7 @@ func newUserTables(hostRoot string) userTables {
 }
 
 func newUserTable(root string) *userTable {
-	t := &userTable{users: map[uint32]User{}, groups: map[uint32]Group{}}
-	if root != "" {
-		t.passwd, t.group = filepath.Join(root, "etc/passwd"), filepath.Join(root, "etc/group")
-	}
-	return t
+	return &userTable{users: map[uint32]User{}, groups: map[uint32]Group{}, root: root}
 }
 
 // User returns the user with that number, as the machine or container knows him in which t runs; t
@@ -104,7 +101,7 @@ func (s *State) userTable(t *Thread) *userTable {
 // containerUsers returns the table of a container. Its files are those that process pid sees.
 func (s *State) containerUsers(id string, pid int64) *userTable {
 	if t := s.users.by[id]; t != nil {
-		if t.passwd == "" || fileExists(t.passwd) || pid <= 0 {
+		if t.root == "" && !s.opt.ProcLookup || pid <= 0 || t.root != "" && exists(t.root) {
 			return t
 		}
 	}
@@ -120,39 +117,51 @@ func (s *State) containerUsers(id string, pid int64) *userTable {
 	return t
 }
 
-func fileExists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
-}
+func exists(name string) bool { return unix.Access(name, unix.F_OK) == nil }
 
 // refresh reads the files of a table again if they have changed.
 func (s *State) refresh(t *userTable) {
-	if t.passwd == "" || t.checked != 0 && s.ts < t.checked+userCheck {
+	if t.root == "" || t.checked != 0 && s.ts < t.checked+userCheck {
 		return
 	}
 	t.checked = max(s.ts, 1)
-	if b, ok := s.changedFile(t.passwd, &t.passwdTime); ok {
+	if b, ok := s.changedFile(t.root, "etc/passwd", &t.passwdTime); ok {
 		clear(t.users)
 		parseUsers(t.users, b)
 	}
-	if b, ok := s.changedFile(t.group, &t.groupTime); ok {
+	if b, ok := s.changedFile(t.root, "etc/group", &t.groupTime); ok {
 		clear(t.groups)
 		parseGroups(t.groups, b)
 	}
 }
 
-// changedFile returns the content of a file that is another than at the time in at.
-func (s *State) changedFile(name string, at *time.Time) ([]byte, bool) {
-	info, err := os.Stat(name)
-	if err != nil || info.ModTime().Equal(*at) || !info.Mode().IsRegular() || info.Size() > maxUserFile {
-		return nil, false
-	}
-	b, err := os.ReadFile(name)
+// changedFile returns the content of a file that is another than at the time in at. The name is
+// resolved within root, whose links the container's users can set.
+func (s *State) changedFile(root, name string, at *int64) ([]byte, bool) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		s.opt.Logger.Warn("cannot read user file", "file", name, "error", err)
 		return nil, false
 	}
-	*at = info.ModTime()
+	defer unix.Close(dir)
+	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return nil, false
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.ModTime().UnixNano() == *at || !info.Mode().IsRegular() || info.Size() > maxUserFile {
+		return nil, false
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxUserFile))
+	if err != nil {
+		s.opt.Logger.Warn("cannot read user file", "root", root, "file", name, "error", err)
+		return nil, false
+	}
+	*at = info.ModTime().UnixNano()
 	s.stats.UserLoads++
 	return b, true
 }
