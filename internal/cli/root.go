@@ -11,9 +11,11 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
@@ -98,7 +100,47 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	o.define(cmd)
 	cmd.AddCommand(newDoctor(stdout))
+	cobra.AddTemplateFunc("flags", flagLines)
+	cmd.SetUsageTemplate(usage)
 	return cmd
+}
+
+// usage is how the use of a command is shown.
+const usage = `Usage:{{if .Runnable}}
+  {{.CommandPath}} [flags]{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} command{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{flags .LocalFlags}}{{end}}`
+
+// flagLines lists flags with what they take and what they do.
+func flagLines(f *pflag.FlagSet) string {
+	var b strings.Builder
+	f.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		names := "    --" + f.Name
+		if f.Shorthand != "" {
+			names = "-" + f.Shorthand + ", --" + f.Name
+		}
+		takes, does := pflag.UnquoteUsage(f)
+		switch {
+		case f.Value.Type() == "bool":
+		case f.NoOptDefVal != "":
+			names += "[=" + takes + "]"
+		default:
+			names += " " + takes
+		}
+		fmt.Fprintf(&b, "  %-32s %s\n", names, does)
+	})
+	return b.String()
 }
 
 // define declares the flags.
@@ -106,7 +148,7 @@ func (o *options) define(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.config, "config", "c", "", "configuration `file` (default "+defaultConfig+", if it exists)")
-	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key, as in -o json_output=true or -o rules[].disable.tag=network; repeatable")
+	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key to a value, as in `key=value` or rules[].disable.tag=network; repeatable")
 	f.StringArrayVarP(&o.rules, "rules", "r", nil, "rules `file or directory`, instead of those of the configuration; repeatable")
 	f.StringArrayVarP(&o.validate, "validate", "V", nil, "check a rules `file` and exit; repeatable")
 	f.BoolVarP(&o.describeAll, "list-rules", "L", false, "describe all rules, macros and lists and exit")
@@ -116,7 +158,7 @@ func (o *options) define(cmd *cobra.Command) {
 	f.BoolVar(&o.listEvents, "list-events", false, "list the events and exit")
 	f.BoolVarP(&o.ignored, "ignored-events", "i", false, "list the system calls that are not watched unless base_syscalls.all is set, and exit")
 	f.BoolVarP(&o.namesOnly, "names-only", "N", false, "list only the names of fields")
-	f.StringVar(&o.format, "format", "text", "form of lists: text, markdown or json")
+	f.StringVar(&o.format, "format", "text", "`form` of lists: text, markdown or json")
 	f.IntVarP(&o.seconds, "stop-after", "M", 0, "stop after this many `seconds`")
 	f.StringVarP(&o.pidFile, "pidfile", "P", "", "write the process' number to this `file`")
 	f.BoolVarP(&o.unbuffered, "unbuffered", "U", false, "write every alert by itself")
