@@ -110,6 +110,9 @@ var persistenceRows = []row{
 		func(s *scene) { s.run(s.fake("useradd"), "mallory") },
 		func(s *scene) { s.run(s.fake("useradd"), "-D") }},
 	{"Write below etc", writeBelowEtc, func(s *scene) { s.act("open", "wc", s.path("etc/file")) }},
+	{"Write below etc", // by creat
+		func(s *scene) { s.actOn(over("/etc"), "creat", "/etc/x") },
+		func(s *scene) { s.actOn(over("/etc"), "creat", s.path("x")) }},
 	{"Write below etc", // through a symbolic link to the root directory
 		func(s *scene) {
 			rootLink(s)

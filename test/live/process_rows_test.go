@@ -166,6 +166,9 @@ var networkRows = []row{
 	{"Redirect STDOUT/STDIN to Network Connection in Container",
 		func(s *scene) { s.actOn(s.container(), "connect-dup", "0") },
 		func(s *scene) { s.actOn(s.container(), "connect-dup", "10") }},
+	{"Redirect STDOUT/STDIN to Network Connection in Container", // by fcntl
+		func(s *scene) { s.actOn(s.container(), "connect-fcntl", "0") },
+		func(s *scene) { s.actOn(s.container(), "connect-fcntl", "10") }},
 	{"Shell Standard Streams on Network Connection", // inherited
 		func(s *scene) { s.act("connect-exec", "/bin/sh", "/dev/null") },
 		func(s *scene) { s.act("spawn", "/bin/sh", "/dev/null") }},

@@ -50,6 +50,15 @@ func openOnce(how, path string) error {
 // actOpen opens FLAGS PATH.
 func actOpen(args []string) error { return openOnce(args[0], args[1]) }
 
+// actCreat makes a file by creat.
+func actCreat(args []string) error {
+	fd, err := creat(args[0])
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
 // actOpenat2 opens DIR NAME by openat2, relative to the directory.
 func actOpenat2(args []string) error {
 	dir, err := unix.Open(args[0], unix.O_DIRECTORY|unix.O_RDONLY, 0)

@@ -19,6 +19,7 @@ type act struct {
 
 var acts = []act{
 	{"open", 2, actOpen},
+	{"creat", 1, actCreat},
 	{"openat2", 2, actOpenat2},
 	{"open-handle", 1, actOpenHandle},
 	{"open-bound", 2, actOpenBound},
@@ -58,6 +59,7 @@ var acts = []act{
 	{"connect", 1, actConnect},
 	{"connect-unix", 1, actConnectUnix},
 	{"connect-dup", 1, actConnectDup},
+	{"connect-fcntl", 1, actConnectFcntl},
 	{"connect-exec", 1, actConnectExec},
 	{"ns", 0, actNS},
 	{"ns-init", 0, actNSInit},

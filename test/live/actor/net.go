@@ -80,6 +80,21 @@ func actConnectDup(args []string) error {
 	return unix.Dup3(fd, number, 0)
 }
 
+// actConnectFcntl copies a network connection to the descriptor NUMBER, which it frees, by fcntl.
+func actConnectFcntl(args []string) error {
+	number, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	fd, err := connectSelf("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	_ = unix.Close(number)
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD, number)
+	return err
+}
+
 // actConnectExec executes a program that inherits a network connection as standard input.
 func actConnectExec(args []string) error {
 	fd, err := connectSelf("127.0.0.1:0")
