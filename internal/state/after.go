@@ -82,10 +82,12 @@ const (
 	cloneStaleNS = 2e9 // ns after which an entry is not taken for the child of a clone any more
 )
 
+// newRecentExits returns an empty memory.
 func newRecentExits() recentExits {
 	return recentExits{now: map[int64]uint64{}, before: map[int64]uint64{}}
 }
 
+// add remembers an exit, and forgets the older generation once this one is full or old.
 func (r *recentExits) add(tid int64, ts uint64) {
 	if len(r.now) >= maxExits || ts > r.since+exitMemory {
 		r.now, r.before = r.before, r.now

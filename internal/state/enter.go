@@ -79,4 +79,5 @@ func (e *enterCall) exec() (name string, dirfd int64, flags uint32) {
 // isExec reports whether the kept event is one of execve or execveat.
 func (e *enterCall) isExec() bool { return e.typ == execveEnter || e.typ == execveatEnter }
 
+// reset forgets the kept event.
 func (e *enterCall) reset() { e.typ, e.text = 0, e.text[:0] }

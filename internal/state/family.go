@@ -32,6 +32,7 @@ func (s *State) setParent(p *Process, ppid int64) {
 	p.Parent = s.procs[ppid]
 }
 
+// leaveFamily takes p out of the list of its parent's children.
 func (s *State) leaveFamily(p *Process) {
 	f := p.family
 	if f == nil {

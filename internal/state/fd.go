@@ -130,6 +130,7 @@ func (f *FD) Transport() L4Proto {
 	return L4NA
 }
 
+// text is the part of the buffer that s describes.
 func (f *FD) text(s span) string {
 	return text(f.buf[s.off : int(s.off)+int(s.len)])
 }
@@ -190,4 +191,5 @@ func (f *FD) copyFrom(o *FD) {
 	f.buf, f.bytes, f.refs = append(buf, o.buf...), bytes, 0
 }
 
+// text returns b as a string without copying it.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -202,6 +202,7 @@ func (p *fdPool) release(t *FDTable) {
 	p.freeTable(old)
 }
 
+// table returns an empty table of n slots, a power of two.
 func (p *fdPool) table(n int) *fdTable {
 	class := bits.Len(uint(n)) - 1
 	p.bytes += n * slotSize

@@ -43,6 +43,7 @@ func (t FDTable) Each(f func(*FD) bool) {
 	}
 }
 
+// home is the slot where num belongs as long as it is free.
 func (t *fdTable) home(num int64) int {
 	const golden = 0x9E3779B97F4A7C15
 	return int(uint64(num) * golden >> 32 & uint64(len(t.slots)-1))

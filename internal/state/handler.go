@@ -8,6 +8,7 @@ import "github.com/gyrfalcon/gyrfalcon/internal/event"
 // descriptor find it by fdParams before their handler runs.
 var handlers [event.NumPublished]handler
 
+// init fills the table, so that only the rows of events that change something are written down.
 func init() {
 	for t, h := range map[event.Type]handler{
 		event.OpenEnter: (*State).onEnter, event.OpenAtEnter: (*State).onEnter,

@@ -12,6 +12,7 @@ type interner struct {
 // generationBytes is the size at which a generation of interned texts ends.
 const generationBytes = 1 << 20
 
+// newInterner returns an empty interner.
 func newInterner() interner { return interner{now: map[string]string{}} }
 
 // str returns b as a string, which is shared and permanent.
@@ -57,6 +58,7 @@ type blocks[T any] struct {
 	limit       int
 }
 
+// newBlocks returns an empty cache, of which a generation ends at limit bytes.
 func newBlocks[T any](limit int) blocks[T] {
 	return blocks[T]{now: map[string]T{}, limit: limit}
 }
@@ -73,6 +75,7 @@ func (c *blocks[T]) get(key []byte) (T, bool) {
 	return v, ok
 }
 
+// put enters v under key.
 func (c *blocks[T]) put(key string, v T) {
 	if c.bytes += 2*len(key) + 64; c.bytes > c.limit {
 		c.before, c.now, c.bytes = c.now, map[string]T{}, 0

@@ -43,12 +43,14 @@ var (
 	prlimitRes     = index(event.PRLimit, "resource")
 )
 
+// onSetUID sets the thread's effective user.
 func (s *State) onSetUID(ev *event.Event, t *Thread) {
 	if id, ok := s.newID(ev); ok {
 		t.UID = id
 	}
 }
 
+// onSetGID sets the thread's effective group.
 func (s *State) onSetGID(ev *event.Event, t *Thread) {
 	if id, ok := s.newID(ev); ok {
 		t.GID = id
@@ -64,6 +66,7 @@ func (s *State) newID(ev *event.Event) (id uint32, ok bool) {
 	return uint32(v), ok && uint32(v) != NoID
 }
 
+// onCapset sets the thread's capabilities.
 func (s *State) onCapset(ev *event.Event, t *Thread) {
 	if res, ok := ev.Int(0); !ok || res != 0 || s.holdT {
 		return
@@ -75,10 +78,12 @@ func (s *State) onCapset(ev *event.Event, t *Thread) {
 	}
 }
 
+// onUnshare applies new namespaces, and the end of a shared descriptor table.
 func (s *State) onUnshare(ev *event.Event, t *Thread) {
 	s.newNamespaces(ev, t, uintOf(ev, unshareFlag, 0))
 }
 
+// onSetNS applies the entering of namespaces.
 func (s *State) onSetNS(ev *event.Event, t *Thread) {
 	s.newNamespaces(ev, t, uintOf(ev, setnsFlag, 0))
 }
@@ -98,12 +103,14 @@ func (s *State) newNamespaces(ev *event.Event, t *Thread, flags uint64) {
 	t.Proc.userNS = nil
 }
 
+// onSetSID makes the result the session of the process.
 func (s *State) onSetSID(ev *event.Event, t *Thread) {
 	if sid, ok := ev.Int(0); ok && sid >= 0 && !s.holdP {
 		t.Proc.SID = sid
 	}
 }
 
+// onPrctl takes whether the process reaps its descendants; nothing else of prctl is state.
 func (s *State) onPrctl(ev *event.Event, t *Thread) {
 	if !succeeded(ev) || s.holdP {
 		return
@@ -124,6 +131,7 @@ func (s *State) onRLimit(ev *event.Event, t *Thread) {
 	}
 }
 
+// onPRLimit takes the limit on descriptors of this or another process.
 func (s *State) onPRLimit(ev *event.Event, t *Thread) {
 	if res, ok := ev.Int(0); !ok || res != 0 || s.holdP {
 		return

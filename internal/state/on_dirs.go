@@ -15,6 +15,7 @@ func (s *State) holdCwd(t *Thread) bool {
 	return t.Proc.snapshotCwd >= s.ts
 }
 
+// onChdir sets the working directory.
 func (s *State) onChdir(ev *event.Event, t *Thread) {
 	if path, ok := ev.Text(chdirPath); ok && succeeded(ev) && !s.holdCwd(t) {
 		s.setCwd(t.Proc, path)
@@ -28,6 +29,7 @@ func (s *State) onGetCwd(ev *event.Event, t *Thread) {
 	}
 }
 
+// onFchdir sets the working directory to that of a descriptor.
 func (s *State) onFchdir(ev *event.Event, t *Thread) {
 	if succeeded(ev) && s.fd != nil && s.fd.name.len > 0 && !s.holdCwd(t) {
 		s.setCwd(t.Proc, s.fd.Name())

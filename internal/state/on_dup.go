@@ -17,8 +17,10 @@ var (
 	fcntlArg  = index(event.Fcntl, "arg")
 )
 
+// onDup applies dup and dup2, whose copies survive an exec.
 func (s *State) onDup(ev *event.Event, t *Thread) { s.dup(ev, t, false) }
 
+// onDup3 applies dup3, which may mark the copy for the next exec.
 func (s *State) onDup3(ev *event.Event, t *Thread) {
 	s.dup(ev, t, uintOf(ev, dup3Flags, 0)&openCloseExec != 0)
 }

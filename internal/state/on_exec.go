@@ -130,6 +130,7 @@ func (s *State) setProgram(ev *event.Event, t *Thread) {
 	s.setExeInfo(ev, p)
 }
 
+// setExeInfo takes what an exec tells of the file.
 func (s *State) setExeInfo(ev *event.Event, p *Process) {
 	c := &execParams
 	flags := uintOf(ev, c.flags, 0)

@@ -28,6 +28,7 @@ var (
 
 const closeExecBit = 1 // of MFD_CLOEXEC and EPOLL_CLOEXEC in their own published tables
 
+// onPipe enters both ends of a pipe; the event is about the second.
 func (s *State) onPipe(ev *event.Event, t *Thread) {
 	if !succeeded(ev) {
 		return
@@ -64,6 +65,7 @@ func (s *State) typed(ev *event.Event, t *Thread, typ FDType, closeExec bool) *F
 	return s.fd
 }
 
+// The calls that make a descriptor without a name, and need no more than its type.
 func (s *State) onEventFD(ev *event.Event, t *Thread)     { s.typed(ev, t, FDEvent, false) }
 func (s *State) onSignalFD(ev *event.Event, t *Thread)    { s.typed(ev, t, FDSignalFD, false) }
 func (s *State) onTimerFD(ev *event.Event, t *Thread)     { s.typed(ev, t, FDTimerFD, false) }
@@ -80,10 +82,12 @@ func (s *State) flagged(ev *event.Event, t *Thread, typ FDType, flags int) {
 	s.typed(ev, t, typ, uintOf(ev, flags, 0)&openCloseExec != 0)
 }
 
+// onEpoll1 enters an epoll descriptor, whose flags have a table of their own.
 func (s *State) onEpoll1(ev *event.Event, t *Thread) {
 	s.typed(ev, t, FDEventPoll, uintOf(ev, flagsEpoll1, 0)&closeExecBit != 0)
 }
 
+// onMemFD enters a memory file under the name that it was given.
 func (s *State) onMemFD(ev *event.Event, t *Thread) {
 	f := s.typed(ev, t, FDMemFD, uintOf(ev, memfdFlags, 0)&closeExecBit != 0)
 	if f == nil {
@@ -108,6 +112,7 @@ func (s *State) onBPF(ev *event.Event, t *Thread) {
 	s.typed(ev, t, FDBPF, true)
 }
 
+// onPidFDOpen enters the descriptor of a process under that one's directory.
 func (s *State) onPidFDOpen(ev *event.Event, t *Thread) {
 	f := s.typed(ev, t, FDPidFD, true)
 	if f == nil {

@@ -26,6 +26,7 @@ const unreadable = "(NULL)"
 // openParams are the positions of the parameters of one call of the open family.
 type openParams struct{ dirfd, name, flags, dev, ino, real, nlink, mount int }
 
+// openIndexes finds the parameters of one call of the open family.
 func openIndexes(t event.Type) openParams {
 	return openParams{
 		dirfd: optional(t, "dirfd"), name: optional(t, "name"), flags: optional(t, "flags"),
@@ -44,6 +45,7 @@ var (
 	byHandlePath   = index(event.OpenByHandleAt, "path")
 )
 
+// The calls of the open family differ in where their parameters lie.
 func (s *State) onOpen(ev *event.Event, t *Thread)    { s.open(ev, t, &paramsOpen) }
 func (s *State) onOpenAt(ev *event.Event, t *Thread)  { s.open(ev, t, &paramsOpenAt) }
 func (s *State) onOpenAt2(ev *event.Event, t *Thread) { s.open(ev, t, &paramsOpenAt2) }

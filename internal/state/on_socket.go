@@ -43,6 +43,7 @@ var (
 	accept4Flags = index(event.Accept4, "flags")
 )
 
+// onSocket enters a socket that has no ends yet.
 func (s *State) onSocket(ev *event.Event, t *Thread) {
 	num, ok := ev.Int(0)
 	if !ok || num < 0 {
@@ -86,6 +87,7 @@ func transport(kind, proto uint64) L4Proto {
 	return L4Unknown
 }
 
+// onSocketPair enters two connected sockets; the event is about the second.
 func (s *State) onSocketPair(ev *event.Event, t *Thread) {
 	if !succeeded(ev) {
 		s.num, s.fd = -1, nil
@@ -135,6 +137,7 @@ func (s *State) socket(t *Thread) *FD {
 	return s.fd
 }
 
+// onBind gives a socket its address. With a port it becomes a server's.
 func (s *State) onBind(ev *event.Event, t *Thread) {
 	if !succeeded(ev) {
 		return
@@ -199,6 +202,7 @@ func (f *FD) setEnds(e *ends) {
 	f.Source, f.Dest = e.src, e.dst
 }
 
+// onConnect gives a socket its ends, unless the call failed.
 func (s *State) onConnect(ev *event.Event, t *Thread) {
 	asked := t.enter.of(ev.Type())
 	res, ok := ev.Int(0)
@@ -246,12 +250,15 @@ func (e *ends) redirect(asked, afterwards []byte) {
 	e.dst = a.dst
 }
 
+// onAccept enters an accepted connection.
 func (s *State) onAccept(ev *event.Event, t *Thread) { s.accept(ev, t, false) }
 
+// onAccept4 enters an accepted connection that may be closed by the next exec.
 func (s *State) onAccept4(ev *event.Event, t *Thread) {
 	s.accept(ev, t, uintOf(ev, accept4Flags, 0)&(sockCloseExec|openCloseExec) != 0)
 }
 
+// accept enters an accepted connection.
 func (s *State) accept(ev *event.Event, t *Thread, closeExec bool) {
 	num, ok := ev.Int(0)
 	if !ok || num < 0 {

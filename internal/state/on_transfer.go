@@ -12,6 +12,7 @@ import (
 // receive; 0 for all others.
 var tupleParams = makeTupleParams()
 
+// makeTupleParams finds them in the event table.
 func makeTupleParams() (params [event.NumPublished]int8) {
 	for _, t := range []event.Type{
 		event.Send, event.SendTo, event.SendMsg, event.SendMMsg,
@@ -82,6 +83,7 @@ func (f *FD) sameEnds(e *ends) bool {
 	return f.Source == e.src && f.Dest == e.dst || f.Source == e.dst && f.Dest == e.src
 }
 
+// onRecvMsg learns from the data received and from the descriptors that came along.
 func (s *State) onRecvMsg(ev *event.Event, t *Thread) {
 	s.onTransfer(ev, t)
 	if succeeded(ev) {
@@ -89,6 +91,7 @@ func (s *State) onRecvMsg(ev *event.Event, t *Thread) {
 	}
 }
 
+// onRecvMMsg does the same for the first of several messages.
 func (s *State) onRecvMMsg(ev *event.Event, t *Thread) {
 	s.onTransfer(ev, t)
 	if succeeded(ev) {

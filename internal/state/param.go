@@ -31,6 +31,7 @@ func optional(t event.Type, name string) int {
 // event is about; -1 if it is about none.
 var fdParams = makeFDParams()
 
+// makeFDParams finds them in the event table.
 func makeFDParams() (params [event.NumPublished]int8) {
 	for i := range params {
 		params[i] = -1
@@ -76,16 +77,4 @@ func uintOf(ev *event.Event, i int, def uint64) uint64 {
 func succeeded(ev *event.Event) bool {
 	v, ok := ev.Int(0)
 	return ok && v >= 0
-}
-
-// eachText calls f with each NUL-terminated text in b, the last of which may lack its NUL.
-func eachText(b []byte, f func([]byte)) {
-	for len(b) > 0 {
-		n := 0
-		for n < len(b) && b[n] != 0 {
-			n++
-		}
-		f(b[:n])
-		b = b[min(n+1, len(b)):]
-	}
 }

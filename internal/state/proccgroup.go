@@ -43,6 +43,7 @@ func (f *procFS) cgroups(p *Process) {
 	}
 }
 
+// appendCgroup appends one cgroup in the form of events.
 func appendCgroup(dst []byte, subsys, path string) []byte {
 	dst = append(append(dst, subsys...), '=')
 	return append(append(dst, path...), 0)

@@ -67,6 +67,7 @@ func bracketed(s string) uint64 {
 	return v
 }
 
+// anonType is the type of an anonymous inode by its name.
 func anonType(name string) FDType {
 	switch strings.Trim(name, "[]") {
 	case "eventfd":

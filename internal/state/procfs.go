@@ -28,6 +28,7 @@ type procFS struct {
 	mounts map[string]map[uint32]uint32
 }
 
+// newProcFS returns a reader of the /proc below the host's root.
 func newProcFS(s *State) *procFS {
 	return &procFS{
 		s:      s,
@@ -67,6 +68,7 @@ func (f *procFS) read(tid int64, name string, limit int) ([]byte, bool) {
 	return f.readPath(f.file(tid, name), limit)
 }
 
+// readPath is read for any file.
 func (f *procFS) readPath(path string, limit int) ([]byte, bool) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -137,6 +139,7 @@ type status struct {
 	kernel            bool // has no memory of its own
 }
 
+// status reads the file of that name.
 func (f *procFS) status(tid int64) (st status) {
 	b, ok := f.read(tid, "status", 1<<14)
 	if !ok {
@@ -158,6 +161,7 @@ func (f *procFS) status(tid int64) (st status) {
 	return st
 }
 
+// set takes one line.
 func (st *status) set(key string, value []byte) {
 	switch key {
 	case "Tgid":
@@ -202,8 +206,10 @@ func number(b []byte, n int) int64 {
 	return v
 }
 
+// last returns the last number in b.
 func last(b []byte) int64 { return number(b, len(bytes.Fields(b))-1) }
 
+// hexNumber returns the hexadecimal number in b, 0 if there is none.
 func hexNumber(b []byte) uint64 {
 	v, _ := strconv.ParseUint(string(bytes.TrimSpace(b)), 16, 64)
 	return v
@@ -218,6 +224,7 @@ type stat struct {
 	found, isZombie bool
 }
 
+// stat reads the file of that name.
 func (f *procFS) stat(tid int64) (st stat) {
 	b, ok := f.read(tid, "stat", 1<<13)
 	if !ok {
@@ -395,6 +402,7 @@ func (f *procFS) fillProcess(p *Process, t *Thread, st *status) {
 	}
 }
 
+// nanos returns a time in ns since the epoch.
 func nanos(t unix.Timespec) uint64 { return uint64(t.Nano()) }
 
 // exe takes what is to be known of the executed file, whose link leads to path.
@@ -422,6 +430,7 @@ func writable(st *unix.Stat_t, t *Thread) bool {
 		st.Mode&0o002 != 0 || t.GID == st.Gid && st.Mode&0o020 != 0
 }
 
+// limits takes the limit on descriptors.
 func (f *procFS) limits(p *Process) {
 	b, ok := f.read(p.PID, "limits", 1<<13)
 	if !ok {

@@ -152,6 +152,7 @@ func eachRow(b []byte, f func(fields [][]byte)) {
 	}
 }
 
+// parseInet reads the IP sockets of one table.
 func parseInet(m map[uint64]sock, b []byte, l4 L4Proto, six bool) {
 	const established = "01"
 	eachRow(b, func(fields [][]byte) {
@@ -195,6 +196,7 @@ func hexEnd(b []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, uint16(num)), ok && err == nil
 }
 
+// parseUnix reads the unix sockets.
 func parseUnix(m map[uint64]sock, b []byte) {
 	eachRow(b, func(fields [][]byte) {
 		if len(fields) < 7 {
@@ -213,6 +215,7 @@ func parseUnix(m map[uint64]sock, b []byte) {
 	})
 }
 
+// parseNetlink reads the netlink sockets.
 func parseNetlink(m map[uint64]sock, b []byte) {
 	eachRow(b, func(fields [][]byte) {
 		if ino, err := strconv.ParseUint(string(fields[len(fields)-1]), 10, 64); err == nil {

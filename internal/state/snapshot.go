@@ -280,6 +280,7 @@ func (s *State) onIterPlain(ev *event.Event, _ *Thread) {
 	s.iterPut(p, f)
 }
 
+// onIterRegular enters a file.
 func (s *State) onIterRegular(ev *event.Event, _ *Thread) {
 	f, p := s.iterFD(ev)
 	if f == nil {
@@ -315,6 +316,7 @@ const (
 	iterSockIno  = 7
 )
 
+// onIterInet enters an IP socket.
 func (s *State) onIterInet(ev *event.Event, _ *Thread) {
 	f, p := s.iterFD(ev)
 	if f == nil {
@@ -345,6 +347,7 @@ func iterEnd(ev *event.Event, at int) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr, binary.LittleEndian.Uint16(port)), ok
 }
 
+// onIterUnix enters a unix socket.
 func (s *State) onIterUnix(ev *event.Event, _ *Thread) {
 	f, p := s.iterFD(ev)
 	if f == nil {
@@ -359,6 +362,7 @@ func (s *State) onIterUnix(ev *event.Event, _ *Thread) {
 	s.iterPut(p, f)
 }
 
+// onIterNetlink enters a netlink socket.
 func (s *State) onIterNetlink(ev *event.Event, _ *Thread) {
 	f, p := s.iterFD(ev)
 	if f == nil {
@@ -375,6 +379,7 @@ var iterAnonTypes = [...]FDType{
 	FDBPF, FDBPF, FDBPF, FDBPF, FDUnsupported,
 }
 
+// onIterAnon enters a descriptor without a file.
 func (s *State) onIterAnon(ev *event.Event, _ *Thread) {
 	f, p := s.iterFD(ev)
 	if f == nil {

@@ -79,14 +79,17 @@ func (e *ends) unmap() {
 	}
 }
 
+// inet reads an IPv4 address and the port behind it.
 func inet(b []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b)), binary.LittleEndian.Uint16(b[4:]))
 }
 
+// inet6 reads an IPv6 address and the port behind it.
 func inet6(b []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b)), binary.LittleEndian.Uint16(b[16:]))
 }
 
+// untilNUL is b up to its first NUL.
 func untilNUL(b []byte) []byte {
 	for i, c := range b {
 		if c == 0 {
@@ -118,6 +121,7 @@ func (e *ends) appendAddr(dst []byte) []byte {
 	return appendEnd(dst, e.dst)
 }
 
+// appendEnd appends address and port, IPv6 without brackets as rules know it.
 func appendEnd(dst []byte, a netip.AddrPort) []byte {
 	dst = a.Addr().AppendTo(dst)
 	dst = append(dst, ':')

@@ -44,6 +44,7 @@ const (
 	DefaultMaxLookups      = 200
 )
 
+// setDefaults replaces what was left out.
 func (o *Options) setDefaults() {
 	if o.HostRoot == "" {
 		o.HostRoot = "/"

@@ -129,6 +129,7 @@ func (s *State) shrink() {
 	}
 }
 
+// rebuilt returns a copy that has just the memory that it needs.
 func rebuilt[V any](old map[int64]V) map[int64]V {
 	m := make(map[int64]V, len(old))
 	for k, v := range old {

@@ -100,7 +100,6 @@ type Process struct {
 
 	threads *Thread // list of the living and dead threads that stand in the table
 	// The living processes whose PPID is this one's, also while this one is unknown.
-	children         *Process
 	sibNext, sibPrev *Process
 	family           *family
 	// The processes whose Lineage is this one.

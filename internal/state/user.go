@@ -48,10 +48,12 @@ const (
 	maxUserFile   = 16 << 20
 )
 
+// newUserTables returns the host's table, not read yet.
 func newUserTables(hostRoot string) userTables {
 	return userTables{host: newUserTable(hostRoot), by: map[string]*userTable{}}
 }
 
+// newUserTable returns an empty table whose files lie below root.
 func newUserTable(root string) *userTable {
 	return &userTable{users: map[uint32]User{}, groups: map[uint32]Group{}, root: root}
 }
@@ -117,6 +119,7 @@ func (s *State) containerUsers(id string, pid int64) *userTable {
 	return t
 }
 
+// exists reports whether there is such a file.
 func exists(name string) bool { return unix.Access(name, unix.F_OK) == nil }
 
 // refresh reads the files of a table again if they have changed.
@@ -181,6 +184,7 @@ func eachEntry(b []byte, n int, f func(fields [][]byte)) {
 	}
 }
 
+// parseUsers reads a passwd file. The first entry of a number counts.
 func parseUsers(m map[uint32]User, b []byte) {
 	eachEntry(b, 7, func(f [][]byte) {
 		uid, err := strconv.ParseUint(string(f[2]), 10, 32)
@@ -195,6 +199,7 @@ func parseUsers(m map[uint32]User, b []byte) {
 	})
 }
 
+// parseGroups reads a group file. The first entry of a number counts.
 func parseGroups(m map[uint32]Group, b []byte) {
 	eachEntry(b, 3, func(f [][]byte) {
 		gid, err := strconv.ParseUint(string(f[2]), 10, 32)
@@ -230,6 +235,7 @@ func (s *State) eventUsers(ev *event.Event, at int) *userTable {
 	return s.containerUsers(s.names.text(id), 0)
 }
 
+// onUserAdded enters a user.
 func (s *State) onUserAdded(ev *event.Event, _ *Thread) {
 	uid := uint32(uintOf(ev, userUID, uint64(NoID)))
 	s.eventUsers(ev, userContainer).users[uid] = User{
@@ -238,15 +244,18 @@ func (s *State) onUserAdded(ev *event.Event, _ *Thread) {
 	}
 }
 
+// onUserDeleted removes a user.
 func (s *State) onUserDeleted(ev *event.Event, _ *Thread) {
 	delete(s.eventUsers(ev, userContainer).users, uint32(uintOf(ev, userUID, uint64(NoID))))
 }
 
+// onGroupAdded enters a group.
 func (s *State) onGroupAdded(ev *event.Event, _ *Thread) {
 	gid := uint32(uintOf(ev, groupGID, uint64(NoID)))
 	s.eventUsers(ev, groupContainer).groups[gid] = Group{gid, s.param(ev, groupName, "")}
 }
 
+// onGroupDeleted removes a group.
 func (s *State) onGroupDeleted(ev *event.Event, _ *Thread) {
 	delete(s.eventUsers(ev, groupContainer).groups, uint32(uintOf(ev, groupGID, uint64(NoID))))
 }

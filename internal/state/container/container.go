@@ -67,6 +67,7 @@ func NewMatcher(names ...string) *Matcher {
 // NewStatic returns a matcher that takes every process for one of the given container.
 func NewStatic(ref Ref) *Matcher { return &Matcher{static: &ref} }
 
+// contains reports whether s is in the list.
 func contains(list []string, s string) bool {
 	for _, v := range list {
 		if v == s {
@@ -95,6 +96,7 @@ func (m *Matcher) Match(path string) (ref Ref, ok bool) {
 	return ref, ref.ID != ""
 }
 
+// search asks the runtimes in their order.
 func (m *Matcher) search(path string) Ref {
 	for i := range m.engines {
 		if full := m.engines[i].match(path); full != "" {

@@ -22,6 +22,7 @@ var criAffixes = []affix{
 	{":cri-containerd:", ""}, {"/docker-", ".scope"}, {"/nerdctl-", ".scope"},
 }
 
+// The runtimes above runc differ in the affixes of their identifiers.
 func podman(path string) string { return runc(path, podmanAffixes) }
 func docker(path string) string { return runc(path, dockerAffixes) }
 func cri(path string) string    { return runc(path, criAffixes) }
@@ -53,6 +54,7 @@ func between(path string, a affix) string {
 	return rest[:end]
 }
 
+// isHex reports whether s has hexadecimal digits alone.
 func isHex(s string) bool {
 	for i := range len(s) {
 		c := s[i]

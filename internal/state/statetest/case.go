@@ -161,6 +161,7 @@ func (c *Case) State() *state.State {
 	return s
 }
 
+// enter makes the thread and its descriptors part of the state.
 func (h *Thread) enter(s *state.State) {
 	t := s.Enter(&state.Entry{
 		TID: h.TID, PID: h.PID, PPID: h.PTID, VTID: h.VTID, VPID: h.VPID,
@@ -195,6 +196,7 @@ func (h *Thread) cgroups() (b []byte) {
 	return b
 }
 
+// block joins texts, each with a final NUL.
 func block(texts []string) (b []byte) {
 	for _, t := range texts {
 		b = append(append(b, t...), 0)

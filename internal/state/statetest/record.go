@@ -47,6 +47,7 @@ func Event(t testing.TB, typ event.Type, ts uint64, tid int64, params P) *event.
 	return ev
 }
 
+// encode returns the value of a parameter as records carry it.
 func encode(t testing.TB, p *event.Param, v any) []byte {
 	t.Helper()
 	switch v := v.(type) {
@@ -68,10 +69,12 @@ func encode(t testing.TB, p *event.Param, v any) []byte {
 	return nil
 }
 
+// number encodes v in width bytes.
 func number(v uint64, width int) []byte {
 	return binary.LittleEndian.AppendUint64(nil, v)[:width]
 }
 
+// width is how many bytes a number of that type takes.
 func width(t event.ParamType) int {
 	switch t {
 	case event.Int8, event.Uint8, event.SigType, event.L4Proto, event.SockFamily, event.Flags8, event.EnumFlags8:
@@ -107,6 +110,7 @@ func UnixTuple(src, dst uint64, path string) []byte {
 	return append(append(b, path...), 0)
 }
 
+// family is the address family of a.
 func family(a netip.Addr) byte {
 	if a.Is4() {
 		return 2
@@ -114,6 +118,7 @@ func family(a netip.Addr) byte {
 	return 10
 }
 
+// end encodes address and port.
 func end(a netip.AddrPort) []byte {
 	return binary.LittleEndian.AppendUint16(a.Addr().AsSlice(), a.Port())
 }
