@@ -136,7 +136,6 @@ type status struct {
 	caps              Caps
 	vm                VM
 	found             bool
-	kernel            bool // has no memory of its own
 }
 
 // status reads the file of that name.
@@ -145,7 +144,7 @@ func (f *procFS) status(tid int64) (st status) {
 	if !ok {
 		return st
 	}
-	st = status{tgid: -1, ppid: -1, vtid: tid, vpid: -1, vpgid: -1, uid: NoID, gid: NoID, kernel: true, found: true}
+	st = status{tgid: -1, ppid: -1, vtid: tid, vpid: -1, vpgid: -1, uid: NoID, gid: NoID, found: true}
 	for len(b) > 0 {
 		var line []byte
 		line, b, _ = bytes.Cut(b, []byte{'\n'})
@@ -185,7 +184,7 @@ func (st *status) set(key string, value []byte) {
 	case "CapEff":
 		st.caps.Effective = hexNumber(value)
 	case "VmSize":
-		st.vm.Size, st.kernel = uint32(number(value, 0)), false
+		st.vm.Size = uint32(number(value, 0))
 	case "VmRSS":
 		st.vm.RSS = uint32(number(value, 0))
 	case "VmSwap":
@@ -222,6 +221,7 @@ type stat struct {
 	start           uint64 // clock ticks since the boot
 	comm            string
 	found, isZombie bool
+	kernel          bool // a thread of the kernel
 }
 
 // stat reads the file of that name.
@@ -244,6 +244,8 @@ func (f *procFS) stat(tid int64) (st stat) {
 		return uint64(v)
 	}
 	st.isZombie = fields[0][0] == 'Z' || fields[0][0] == 'X'
+	const kernelThread = 0x200000 // PF_KTHREAD
+	st.kernel = at(6)&kernelThread != 0
 	st.pgid, st.sid, st.tty = int64(at(2)), int64(at(3)), int64(at(4))
 	st.minor, st.major, st.start = at(7), at(9), at(19)
 	st.found = true
@@ -336,12 +338,16 @@ func (f *procFS) thread(tid int64, fds bool) *Thread {
 func (f *procFS) enterThread(p *Process, tid int64, st *status, now uint64) *Thread {
 	s := f.s
 	t := s.threads[tid]
+	details := f.stat(tid)
+	if !details.found || details.kernel {
+		s.dropEmpty(p)
+		return nil
+	}
 	if t == nil || t.Fake || t.Proc != p {
 		if t = s.addThread(tid, p); t == nil {
 			return nil
 		}
 	}
-	details := f.stat(tid)
 	t.VTID, t.UID, t.GID, t.Caps, t.VM = st.vtid, st.uid, st.gid, st.caps, st.vm
 	t.Comm, t.PFMajor, t.PFMinor = details.comm, details.major, details.minor
 	t.snapshot, t.seen = now, now
