@@ -231,25 +231,29 @@ __noinline int walk_cgroup(u32 key, u64 node)
 	return 0;
 }
 
-/* add_cgroup appends "controller=path" to the parameter being written and returns its new length. */
-static __always_inline u32 add_cgroup(struct scratch *s, u32 have, const char *prefix, u32 plen, u64 kn)
+/*
+ * add_cgroup appends "controller=path" to the parameter being written and returns its new length. The
+ * controller's name with its sign of equality comes as a number of up to eight letters.
+ */
+__noinline int add_cgroup(u32 key, u32 have, u64 name, u32 len, u64 kn)
 {
-	if (!kn)
+	struct scratch *s = slot(key);
+	if (!s || !kn || have > TEXT_MAX || len > 8)
 		return have;
 	if (s->spare != kn) { /* all controllers of a unified hierarchy share one path */
-		walk_cgroup(s->slot, kn);
+		walk_cgroup(key, kn);
 		s->spare = kn;
 	}
-	u64 at = (s->off + have) & (DATA_MAX - 1);
-	bpf_probe_read_kernel(&s->data[at], plen & 15, prefix);
+	STORE(64, &s->data[(s->off + have) & (DATA_MAX - 1)], name);
 	u32 off = s->walk.off & (PATH_LEN - 1);
-	u32 len = PATH_LEN - off;
-	if (len > TEXT_MAX / 4)
-		len = TEXT_MAX / 4;
-	at = (s->off + have + plen) & (DATA_MAX - 1);
-	bpf_probe_read_kernel(&s->data[at], len & (TEXT_MAX - 1), &s->path[off]);
-	s->data[(s->off + have + plen + len - 1) & (DATA_MAX - 1)] = 0;
-	return have + plen + len;
+	u32 size = PATH_LEN - off;
+	if (size > TEXT_MAX / 8)
+		size = TEXT_MAX / 8;
+	u64 at = (s->off + have + len) & (DATA_MAX - 1);
+	bpf_probe_read_kernel(&s->data[at], size & (TEXT_MAX - 1), &s->path[off]);
+	have += len + size;
+	s->data[(s->off + have - 1) & (DATA_MAX - 1)] = 0;
+	return have;
 }
 
 #endif

@@ -605,6 +605,34 @@ int BPF_PROG(call_exec, struct pt_regs *regs, long ret)
 
 #define MAX_MESSAGES 8
 
+STEP message_step(u32 i, struct run *r)
+{
+	struct scratch *s = r->s;
+	bool receive = r->row->critical; /* the row's one flag says the direction here */
+	s64 res = s->args[6];
+	if (i > 0 && (s64)i >= res)
+		return 1;
+	u64 hdr = s->args[1] + i * (s->compat ? 32 : 64);
+	struct msg64 m = {};
+	read_msg(s, hdr, &m);
+	u32 done = res > 0 ? user_u32(hdr + (s->compat ? 28 : 56)) : 0;
+	begin(s, r->row->event, receive ? 6 : 5, (u32)bpf_get_current_pid_tgid());
+	put_u64(s, res > 0 ? done : res);
+	put_u64(s, (s64)(s32)s->args[0]);
+	put_u32(s, receive ? done : iov_size(s->slot, m.iov, m.iovlen));
+	if (res > 0) {
+		put_iov(s->slot, m.iov, m.iovlen, snap(done));
+		put_tuple(s, fd_file(CURRENT(), (s32)s->args[0]), !receive, m.name);
+	} else {
+		put_none(s);
+		put_none(s);
+	}
+	if (receive)
+		put_user_bytes(s, res > 0 ? m.control : 0, m.controllen > 1024 ? 1024 : m.controllen);
+	send(s, false);
+	return 0;
+}
+
 /* call_mmsg reports sendmmsg and recvmmsg: an event for each message. */
 HOOK("sys_exit")
 int BPF_PROG(call_mmsg, struct pt_regs *regs, long ret)
@@ -616,33 +644,8 @@ int BPF_PROG(call_mmsg, struct pt_regs *regs, long ret)
 	struct row *row = bpf_map_lookup_elem(&rows, &nr);
 	if (!row)
 		return 0;
-	bool receive = row->critical; /* the row's one flag says the direction here */
-	s64 res = s->args[6];
-	u32 item = s->compat ? 32 : 64;
-	struct file *f = fd_file(CURRENT(), (s32)s->args[0]);
-	for (int i = 0; i < MAX_MESSAGES; i++) {
-		if (i > 0 && i >= res)
-			break;
-		u64 hdr = s->args[1] + i * item;
-		struct msg64 m = {};
-		read_msg(s, hdr, &m);
-		u32 done = res > 0 ? user_u32(hdr + (s->compat ? 28 : 56)) : 0;
-		begin(s, row->event, receive ? 6 : 5, (u32)bpf_get_current_pid_tgid());
-		put_u64(s, res > 0 ? done : res);
-		put_u64(s, (s64)(s32)s->args[0]);
-		put_u32(s, receive ? done : iov_size(s->slot, m.iov, m.iovlen));
-		if (res > 0)
-			put_iov(s->slot, m.iov, m.iovlen, snap(done));
-		else
-			put_none(s);
-		if (res > 0)
-			put_tuple(s, f, !receive, m.name);
-		else
-			put_none(s);
-		if (receive)
-			put_user_bytes(s, res > 0 ? m.control : 0, m.controllen > 1024 ? 1024 : m.controllen);
-		send(s, false);
-	}
+	struct run r = {.s = s, .row = row};
+	REPEAT(MAX_MESSAGES, message_step, &r);
 	return 0;
 }
 

@@ -159,13 +159,16 @@ static __always_inline u64 cgroup_node(struct css_set *set, u32 i)
 	return css ? NUM(GET(css, cgroup, kn)) : 0;
 }
 
+/* Up to eight letters as a number. */
+#define LETTERS(text) ({ char __t[9] = text; *(u64 *)__t; })
+
 #define ADD_CGROUP(name, id)                                                                        \
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, id)) {                                \
 		u32 i = bpf_core_enum_value(enum cgroup_subsys_id, id);                             \
 		u64 css = 0;                                                                        \
 		bpf_probe_read_kernel(&css, 8, (void *)(at + 8 * i));                               \
 		if (css)                                                                            \
-			have = add_cgroup(s, have, name "=", sizeof(name),                          \
+			have = add_cgroup(key, have, LETTERS(name "="), sizeof(name),               \
 					  (u64)BPF_CORE_READ((struct cgroup_subsys_state *)css, cgroup, kn)); \
 	}
 
@@ -189,7 +192,7 @@ __noinline int cgroups(u32 key)
 		ADD_CGROUP("memory", memory_cgrp_id)
 		u64 kn = (u64)BPF_CORE_READ((struct css_set *)set, dfl_cgrp, kn);
 		if (kn && kn != s->spare && !is_root_cgroup(kn))
-			have = add_cgroup(s, have, "unified=", 8, kn);
+			have = add_cgroup(key, have, LETTERS("unified="), 8, kn);
 	}
 	end_param(s, have & (2 * TEXT_MAX - 1));
 	return 0;
