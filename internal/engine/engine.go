@@ -34,11 +34,19 @@ type Options struct {
 type Engine struct {
 	o       Options
 	rules   []*compiled
-	syscall [event.NumPublished][]*compiled // of the source of system calls, by event code
-	others  map[string]*[event.NumPublished][]*compiled
+	syscall index // of the source of system calls
+	others  map[string]*index
 	memo    int
 	wanted  filter.SyscallSet
 	scratch []byte
+	matches []int32
+}
+
+// index lists the rules to test by event code, each list with the program that tests it as a whole.
+type index [event.NumPublished]struct {
+	rules   []*compiled
+	filters []*filter.Filter
+	program *filter.Program
 }
 
 // compiled is a rule that is ready to be tested.
@@ -55,7 +63,7 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 	if o.Sink == nil {
 		o.Sink = func(*alert.Alert) {}
 	}
-	e := &Engine{o: o, others: map[string]*[event.NumPublished][]*compiled{}}
+	e := &Engine{o: o, others: map[string]*index{}, matches: make([]int32, 0, 64)}
 	compiler := filter.NewCompiler(cat)
 	var mistakes []error
 	for _, r := range set.Rules {
@@ -71,6 +79,10 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 		e.rules = append(e.rules, c)
 		e.enter(c)
 	}
+	e.syscall.build(compiler)
+	for _, i := range e.others {
+		i.build(compiler)
+	}
 	e.memo = compiler.MemoSize()
 	return e, errors.Join(mistakes...)
 }
@@ -78,27 +90,39 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 // enter puts a rule into the index of its source. Events that never reach rules are left out: the
 // enter side of system calls, which the kernel reports for the state alone, and the snapshot.
 func (e *Engine) enter(c *compiled) {
-	index := &e.syscall
+	in := &e.syscall
 	if c.rule.Source != filter.SyscallSource {
-		index = e.others[c.rule.Source]
-		if index == nil {
-			index = new([event.NumPublished][]*compiled)
-			e.others[c.rule.Source] = index
+		in = e.others[c.rule.Source]
+		if in == nil {
+			in = new(index)
+			e.others[c.rule.Source] = in
 		}
 	} else {
 		e.wanted = e.wanted.Union(c.rule.Syscalls)
 	}
 	for t := range c.rule.Types.All() {
-		if int(t) < len(index) && visible(t) {
-			index[t] = append(index[t], c)
+		if int(t) < len(in) && visible(t) {
+			in[t].rules = append(in[t].rules, c)
+			in[t].filters = append(in[t].filters, c.filter)
 		}
 	}
 }
 
-// visible reports whether rules are tested against events of a type.
+// build makes the programs, once all rules are in.
+func (x *index) build(compiler *filter.Compiler) {
+	for t := range x {
+		if s := &x[t]; len(s.rules) > 0 {
+			s.program = compiler.Program(s.filters, event.Type(t))
+			s.filters = nil
+		}
+	}
+}
+
+// visible reports whether rules are tested against events of a type: old versions of an event are
+// converted to today's by the source that reads them.
 func visible(t event.Type) bool {
 	info := event.Lookup(t)
-	if info.Flags&event.Unused != 0 || info.Category&event.CatIter != 0 {
+	if info.Flags&(event.Unused|event.OldVersion) != 0 || info.Category&event.CatIter != 0 {
 		return false
 	}
 	return !info.IsSyscall() || !t.IsEnter()
@@ -118,16 +142,19 @@ func (e *Engine) Process(c *field.Context) {
 	if int(t) >= len(e.syscall) {
 		return
 	}
-	index := &e.syscall
+	in := &e.syscall
 	if c.Source != filter.SyscallSource {
-		if index = e.others[c.Source]; index == nil {
+		if in = e.others[c.Source]; in == nil {
 			return
 		}
 	}
-	for _, r := range index[t] {
-		if !r.filter.Match(c) {
-			continue
-		}
+	slot := &in[t]
+	if slot.program == nil {
+		return
+	}
+	e.matches = slot.program.Match(c, e.matches[:0])
+	for _, i := range e.matches {
+		r := slot.rules[i]
 		r.count.Add(1)
 		e.o.Sink(e.alert(r, c))
 		if !e.o.MatchAll {
