@@ -28,6 +28,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/output"
 	"github.com/gyrfalcon/gyrfalcon/internal/output/dest"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
+	"github.com/gyrfalcon/gyrfalcon/internal/source/modernbpf"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
@@ -62,6 +63,8 @@ type SourceOptions struct {
 	// Syscalls are the system calls to deliver.
 	Syscalls filter.SyscallSet
 	HostRoot string
+	// Programs are the eBPF programs that are being loaded; nil for sources without.
+	Programs *modernbpf.Programs
 	Log      *slog.Logger
 }
 
@@ -83,6 +86,7 @@ type App struct {
 	state    *state.State
 	source   source.Source
 	drops    *dropMonitor
+	programs *modernbpf.Programs
 	watcher  sync.WaitGroup
 
 	// drained says that all outputs wrote what they had.
@@ -101,6 +105,7 @@ func (a *App) steps() []step {
 	return []step{
 		{"log", a.openLog},
 		{"pid file", a.writePIDFile},
+		{"eBPF programs", a.loadPrograms},
 		{"rules", a.loadRules},
 		{"outputs", a.openOutputs},
 		{"engine", a.buildEngine},

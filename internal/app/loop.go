@@ -25,7 +25,7 @@ func (a *App) openSource(ctx context.Context) error {
 	if newSource == nil {
 		newSource = newKernelSource
 	}
-	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.syscalls, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Log: a.log})
+	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.syscalls, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.log})
 	if err != nil {
 		return explainSource(err)
 	}
@@ -48,6 +48,20 @@ func (a *App) openSource(ctx context.Context) error {
 		}
 	}
 	a.watchDrops(ctx)
+	return nil
+}
+
+// fillState reads what runs already from /proc, for live sources that do not tell it themselves.
+func (a *App) fillState() error {
+	s, ok := a.source.(source.Snapshotter)
+	if !ok || s.Snapshot() {
+		return nil
+	}
+	threads, err := a.state.Scan()
+	if err != nil {
+		return fmt.Errorf("read the running processes from /proc: %w", err)
+	}
+	a.log.Info(fmt.Sprintf("%d running threads read from /proc", threads))
 	return nil
 }
 

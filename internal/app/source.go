@@ -3,16 +3,18 @@
 package app
 
 import (
+	"context"
+
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/source/modernbpf"
 )
 
-// newKernelSource makes the source that watches the kernel of this machine.
-func newKernelSource(o SourceOptions) (source.Source, error) {
+// kernelConfig is what the configuration says of capturing.
+func kernelConfig(o SourceOptions) modernbpf.Config {
 	m := &o.Config.Engine.ModernEBPF
-	return modernbpf.New(modernbpf.Config{
+	return modernbpf.Config{
 		Syscalls:      syscallList(o.Syscalls),
 		CPUsPerRing:   int(m.CPUsForEachBuffer),
 		BulkBytes:     m.BufBytes(),
@@ -20,8 +22,24 @@ func newKernelSource(o SourceOptions) (source.Source, error) {
 		SnapLen:       int(o.Config.FalcoLibs.Snaplen),
 		DropFailed:    m.DropFailedExit,
 		NoIterators:   m.DisableIterators,
+		Programs:      o.Programs,
 		Log:           o.Log,
-	}), nil
+	}
+}
+
+// newKernelSource makes the source that watches the kernel of this machine.
+func newKernelSource(o SourceOptions) (source.Source, error) {
+	return modernbpf.New(kernelConfig(o)), nil
+}
+
+// loadPrograms begins to load the eBPF programs, which goes on while the rules are read.
+func (a *App) loadPrograms(context.Context) error {
+	if a.o.DryRun || a.o.NewSource != nil {
+		return nil
+	}
+	a.programs = modernbpf.Load(kernelConfig(SourceOptions{Config: a.cfg, Log: a.log}))
+	a.onStop(a.programs.Close)
+	return nil
 }
 
 // syscallList is the set as descriptions.

@@ -76,6 +76,12 @@ type SelfTester interface {
 	SelfTest(on bool) error
 }
 
+// Snapshotter is a live Source that may deliver a snapshot of what runs before its first event.
+type Snapshotter interface {
+	// Snapshot reports, after Open, whether it does; if not, the state has to read /proc.
+	Snapshot() bool
+}
+
 // Describer is a Source that can say in plain sentences what it sees and what it cannot see here,
 // each hook that had to be degraded with its reason. It is asked once, after Open.
 type Describer interface {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/bpf"
@@ -29,19 +30,63 @@ const scratchKinds = 2
 // iterPrograms need sleepable iterators; the snapshot can do without them.
 var iterPrograms = []string{"dump_task", "dump_file"}
 
+// Programs are loaded programs with their maps, not attached yet. Loading takes most of a start and
+// depends on nothing else, so that it can begin first.
+type Programs struct {
+	cfg    Config
+	done   chan struct{}
+	coll   *ebpf.Collection
+	form   string
+	misses []string
+	err    error
+}
+
+// Load begins to load the programs for a source of that configuration and returns at once. Config.Syscalls
+// is not needed yet. The result goes into Config.Programs of the source; without one, Close it.
+func Load(cfg Config) *Programs {
+	p := &Programs{cfg: cfg.withDefaults(), done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		if p.err = checkPrivileges(); p.err != nil {
+			return
+		}
+		if err := rlimit.RemoveMemlock(); err != nil {
+			p.cfg.Log.Debug("locked memory limit stays", "error", err)
+		}
+		p.err = p.load()
+	}()
+	return p
+}
+
+// Close waits for the loading and unloads. A source that was given the programs does that itself.
+func (p *Programs) Close() {
+	<-p.done
+	if p.coll != nil {
+		p.coll.Close()
+		p.coll = nil
+	}
+}
+
+// take hands the programs over, when they are loaded.
+func (p *Programs) take() (coll *ebpf.Collection, err error) {
+	<-p.done
+	coll, p.coll = p.coll, nil
+	return coll, p.err
+}
+
 // load loads the form that is asked for, or the first that the kernel takes.
-func (s *Source) load() error {
+func (p *Programs) load() error {
 	forms := []string{FormFast, FormPortable}
-	if s.cfg.Form != "" {
-		forms = []string{s.cfg.Form}
+	if p.cfg.Form != "" {
+		forms = []string{p.cfg.Form}
 	}
 	var errs []error
 	for _, form := range forms {
-		coll, err := s.loadForm(form)
+		coll, err := p.loadForm(form)
 		if err == nil {
-			s.coll, s.form = coll, form
+			p.coll, p.form = coll, form
 			if len(errs) > 0 {
-				s.misses = append(s.misses, "the fast programs were refused, using the portable ones: "+errs[0].Error())
+				p.misses = append(p.misses, "the fast programs were refused, using the portable ones: "+errs[0].Error())
 			}
 			return nil
 		}
@@ -50,7 +95,29 @@ func (s *Source) load() error {
 	return fmt.Errorf("the kernel refuses the eBPF programs: %w (run \"gyr doctor\" to see what is missing)", errors.Join(errs...))
 }
 
-func (s *Source) loadForm(form string) (*ebpf.Collection, error) {
+func (p *Programs) loadForm(form string) (*ebpf.Collection, error) {
+	spec, err := p.spec(form)
+	if err != nil {
+		return nil, err
+	}
+	coll, err := ebpf.NewCollection(spec)
+	if err != nil && isIterator(err) {
+		p.misses = append(p.misses, "no task iterators: "+brief(err).Error())
+		dropIterators(spec)
+		coll, err = ebpf.NewCollection(spec)
+	}
+	if err != nil {
+		return nil, brief(err)
+	}
+	if err := fillTables(coll); err != nil {
+		coll.Close()
+		return nil, err
+	}
+	return coll, nil
+}
+
+// spec is the object of a form, with the maps in the sizes that the configuration wants.
+func (p *Programs) spec(form string) (*ebpf.CollectionSpec, error) {
 	object := bpf.Fast
 	switch form {
 	case FormFast:
@@ -68,30 +135,17 @@ func (s *Source) loadForm(form string) (*ebpf.Collection, error) {
 		return nil, fmt.Errorf("count processors: %w", err)
 	}
 	spec.Maps["scratch_map"].MaxEntries = uint32(1 + cpus*scratchKinds)
-	spec.Maps["critical_ring"].MaxEntries = ringSize(s.cfg.CriticalBytes)
+	spec.Maps["critical_ring"].MaxEntries = ringSize(p.cfg.CriticalBytes)
 	bulk := spec.Maps["bulk_rings"]
 	bulk.MaxEntries = 1
-	if per := s.cfg.CPUsPerRing; per > 0 {
+	if per := p.cfg.CPUsPerRing; per > 0 {
 		bulk.MaxEntries = uint32((cpus + per - 1) / per)
 	}
-	bulk.InnerMap.MaxEntries = ringSize(s.cfg.BulkBytes)
-	if s.cfg.NoIterators {
+	bulk.InnerMap.MaxEntries = ringSize(p.cfg.BulkBytes)
+	if p.cfg.NoIterators {
 		dropIterators(spec)
 	}
-	coll, err := ebpf.NewCollection(spec)
-	if err != nil && isIterator(err) {
-		s.misses = append(s.misses, "no task iterators: "+brief(err).Error())
-		dropIterators(spec)
-		coll, err = ebpf.NewCollection(spec)
-	}
-	if err != nil {
-		return nil, brief(err)
-	}
-	if err := fillTables(coll); err != nil {
-		coll.Close()
-		return nil, err
-	}
-	return coll, nil
+	return spec, nil
 }
 
 func dropIterators(spec *ebpf.CollectionSpec) {

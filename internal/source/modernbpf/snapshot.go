@@ -32,8 +32,7 @@ func (s *snapshot) next() []byte {
 	return rec[:size]
 }
 
-// Snapshot reports whether the source delivers a snapshot of what runs: if not, the state has to
-// read /proc.
+// Snapshot reports whether the source delivers a snapshot of what runs.
 func (s *Source) Snapshot() bool { return s.snapshot.data != nil }
 
 var errNoIterators = errors.New("the kernel has none (requires kernel ≥ 6.2), or they are switched off")

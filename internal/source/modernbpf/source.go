@@ -19,7 +19,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -44,8 +43,27 @@ type Config struct {
 	NoIterators bool
 	// Form is the set of programs to load: FormFast, FormPortable, or "" for the first that loads.
 	Form string
+	// Programs are programs that Load began to load; nil lets Open load them.
+	Programs *Programs
 	// Log receives what degrades; nil discards it.
 	Log *slog.Logger
+}
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	if c.BulkBytes <= 0 {
+		c.BulkBytes = 8 << 20
+	}
+	if c.CriticalBytes <= 0 {
+		c.CriticalBytes = 8 << 20
+	}
+	if c.SnapLen <= 0 {
+		c.SnapLen = 80
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
 // control is the memory that the programs and the daemon share (struct control in bpf/src).
@@ -63,7 +81,6 @@ type control struct {
 // Describer.
 type Source struct {
 	cfg  Config
-	log  *slog.Logger
 	coll *ebpf.Collection
 	form string
 
@@ -91,20 +108,7 @@ type Source struct {
 
 // New returns a source that is not open yet.
 func New(cfg Config) *Source {
-	if cfg.BulkBytes <= 0 {
-		cfg.BulkBytes = 8 << 20
-	}
-	if cfg.CriticalBytes <= 0 {
-		cfg.CriticalBytes = 8 << 20
-	}
-	if cfg.SnapLen <= 0 {
-		cfg.SnapLen = 80
-	}
-	log := cfg.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return &Source{cfg: cfg, log: log, epoll: -1}
+	return &Source{cfg: cfg.withDefaults(), epoll: -1}
 }
 
 // Open loads and attaches the programs and takes the snapshot. It fails with what is missing if the
@@ -115,15 +119,14 @@ func (s *Source) Open(context.Context) (err error) {
 			_ = s.Close()
 		}
 	}()
-	if err := checkPrivileges(); err != nil {
+	progs := s.cfg.Programs
+	if progs == nil {
+		progs = Load(s.cfg)
+	}
+	if s.coll, err = progs.take(); err != nil {
 		return err
 	}
-	if err := rlimit.RemoveMemlock(); err != nil {
-		s.log.Debug("locked memory limit stays", "error", err)
-	}
-	if err := s.load(); err != nil {
-		return err
-	}
+	s.form, s.misses = progs.form, progs.misses
 	if err := s.openRings(); err != nil {
 		return err
 	}
