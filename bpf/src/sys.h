@@ -73,6 +73,8 @@ enum {
 	OP_MSG_CONTROL,
 	OP_QUEUE_PCT, OP_QUEUE_LEN, OP_QUEUE_MAX, /* of the listening socket */
 	OP_PAIR_SOURCE, OP_PAIR_PEER,
+	OP_SOCKOPT_NAME,
+	OP_SOCKOPT,    /* op.arg2 is the value's length; with op.imm, a pointer to it */
 };
 
 struct op {
@@ -368,6 +370,44 @@ __noinline int put_message(u32 key, u32 kind, u64 p)
 	return 0;
 }
 
+#define SOL_SOCKET 1
+#define SO_ERROR 4
+#define SO_RCVTIMEO_OLD 20
+#define SO_SNDTIMEO_OLD 21
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+#define SO_COOKIE 57
+
+/* Indices of the published table of dynamic types for socket options. */
+enum { SOCKOPT_BYTES, SOCKOPT_ERRNO, SOCKOPT_U32, SOCKOPT_U64, SOCKOPT_TIME };
+
+/* put_sockopt writes an option's value with the type that the option has. */
+static __always_inline void put_sockopt(struct scratch *s, u64 p, u32 len)
+{
+	u32 level = s->args[1], name = s->args[2];
+	if (level == SOL_SOCKET && name == SO_ERROR) {
+		at_u8(s, 0, SOCKOPT_ERRNO);
+		at_u64(s, 1, -(s64)(s32)user_u32(p));
+		end_param(s, 9);
+	} else if (level == SOL_SOCKET && (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD ||
+					   name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_NEW)) {
+		at_u8(s, 0, SOCKOPT_TIME);
+		at_u64(s, 1, user_u64(p) * 1000000000 + user_u64(p + 8) * 1000);
+		end_param(s, 9);
+	} else if (level == SOL_SOCKET && name == SO_COOKIE) {
+		at_u8(s, 0, SOCKOPT_U64);
+		at_u64(s, 1, user_u64(p));
+		end_param(s, 9);
+	} else if (level == SOL_SOCKET && len == 4) {
+		at_u8(s, 0, SOCKOPT_U32);
+		at_u32(s, 1, user_u32(p));
+		end_param(s, 5);
+	} else {
+		at_u8(s, 0, SOCKOPT_BYTES);
+		end_param(s, 1 + add_user(s, 1, p, len > 256 ? 256 : len));
+	}
+}
+
 static __always_inline void socket_op(struct scratch *s, struct op *op, u64 v, u64 v2)
 {
 	s64 res = s->args[6];
@@ -400,6 +440,10 @@ static __always_inline void socket_op(struct scratch *s, struct op *op, u64 v, u
 		} else
 			put_message(s->slot, op->kind, v);
 		break;
+	case OP_SOCKOPT_NAME:
+		put_u8(s, (u32)s->args[1] == SOL_SOCKET ? translate(op->map, v, false) : 0);
+		break;
+	case OP_SOCKOPT: put_sockopt(s, v, op->imm ? user_u32(v2) : v2); break;
 	case OP_QUEUE_PCT:
 	case OP_QUEUE_LEN:
 	case OP_QUEUE_MAX: {

@@ -283,6 +283,11 @@ func socketCalls(t *testing.T, dir string, call func(uintptr, ...uintptr) int64,
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1}
 	call(unix.SYS_RECVMSG, uintptr(afd), uintptr(unsafe.Pointer(&msg)), 0)
 	expect(event.RecvMsg, p{"res": int64(5), "size": int64(5), "data": "hello", "fd": afd, "tuple": tuple})
+	one, size := int32(1), uint32(4)
+	call(unix.SYS_SETSOCKOPT, uintptr(cfd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, uintptr(unsafe.Pointer(&one)), 4)
+	expect(45, p{"res": int64(0), "fd": cfd, "level": int64(1), "optname": int64(9), "val": "\x02\x01\x00\x00\x00", "optlen": int64(4)})
+	call(unix.SYS_GETSOCKOPT, uintptr(cfd), unix.SOL_SOCKET, unix.SO_ERROR, uintptr(unsafe.Pointer(&one)), uintptr(unsafe.Pointer(&size)))
+	expect(event.GetSockOpt, p{"res": int64(0), "level": int64(1), "optname": int64(4), "val": "\x01\x00\x00\x00\x00\x00\x00\x00\x00", "optlen": int64(4)})
 	for _, fd := range []int64{afd, cfd, lfd} {
 		call(unix.SYS_CLOSE, uintptr(fd))
 		expect(event.Close, p{"fd": fd})

@@ -67,6 +67,8 @@ const (
 	opQueueMax
 	opPairSource
 	opPairPeer
+	opSockOptName
+	opSockOpt
 )
 
 // The programs that serve a call: enum in bpf/src/sys.h, the values of control.want.
@@ -162,7 +164,7 @@ func (o op) width() int {
 		return 4
 	case opU16, opBits16, opEnum16, opConst16, opFileLayer:
 		return 2
-	case opU8, opEnum8, opConst8, opQueuePct:
+	case opU8, opEnum8, opConst8, opQueuePct, opSockOptName:
 		return 1
 	}
 	return -1
@@ -179,6 +181,8 @@ const (
 	mapEpoll
 	mapPidFD
 	mapResolve
+	mapSockLevel
+	mapSockOption
 	mapSame
 	mapCount
 )
@@ -239,6 +243,11 @@ var translations = [mapCount]translation{
 	mapResolve: {&event.Openat2Flags, 0, map[string]uint32{
 		"RESOLVE_NO_XDEV": 1, "RESOLVE_NO_MAGICLINKS": 2, "RESOLVE_NO_SYMLINKS": 4, "RESOLVE_BENEATH": 8,
 		"RESOLVE_IN_ROOT": 0x10, "RESOLVE_CACHED": 0x20,
+	}},
+	mapSockLevel: {&event.SockoptLevels, 0, map[string]uint32{"SOL_SOCKET": 1, "SOL_TCP": 6}},
+	// Most options have the published number; those of later kernels do not.
+	mapSockOption: {&event.SockoptOptions, keep, map[string]uint32{
+		"SO_MEMINFO": 55, "SO_COOKIE": 57, "SO_PEERGROUPS": 59, "SO_RCVTIMEO": 66, "SO_SNDTIMEO": 67,
 	}},
 	mapSame: {nil, keep, nil},
 }

@@ -151,6 +151,8 @@ var rows = []row{
 	plain("listen", event.Listen, result, fd(0), u32(1)),
 	sock("accept", event.Accept, newFD, tupleIn(argResult, argZero), op{Kind: opQueuePct}, op{Kind: opQueueLen}, op{Kind: opQueueMax}),
 	sock("accept4", event.Accept4, newFD, tupleIn(argResult, argZero), op{Kind: opQueuePct}, op{Kind: opQueueLen}, op{Kind: opQueueMax}, flagBits(3, mapFileFlags)),
+	sock("setsockopt", 45, result, fd(0), enum8(1, mapSockLevel), op{Kind: opSockOptName, Arg: 2, Map: mapSockOption}, op{Kind: opSockOpt, Arg: 3, Arg2: 4}, u32(4)),
+	sock("getsockopt", event.GetSockOpt, result, fd(0), enum8(1, mapSockLevel), op{Kind: opSockOptName, Arg: 2, Map: mapSockOption}, op{Kind: opSockOpt, Arg: 3, Arg2: 4, Imm: 1}, at32(4, 0)),
 	plain("shutdown", event.Shutdown, result, fd(0), enum8(1, mapSame)),
 	sock("sendto", event.SendTo, result, written(1, 2), fd(0), u32(2), tupleOut(0, 4)),
 	sock("sendmsg", event.SendMsg, result, op{Kind: opMsgData, Arg: 1}, fd(0), op{Kind: opMsgSize, Arg: 1}, op{Kind: opMsgOut, Arg: 1}),

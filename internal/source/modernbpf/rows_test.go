@@ -80,14 +80,11 @@ func TestTranslations(t *testing.T) {
 
 // TestEveryStateSyscallIsDecoded checks that what the state needs does not come as a generic event.
 func TestEveryStateSyscallIsDecoded(t *testing.T) {
-	later := map[string]string{
-		"getsockopt": "the published driver uses it for connects in progress, which is off by default there too",
-	}
 	for i, sc := range event.Syscalls() {
 		if !sc.State || sc.Number() < 0 {
 			continue
 		}
-		if _, ok := later[sc.Name]; !ok && !Decoded(&event.Syscalls()[i]) {
+		if !Decoded(&event.Syscalls()[i]) {
 			t.Errorf("%s changes state and is not decoded", sc.Name)
 		}
 	}
