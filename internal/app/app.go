@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -299,19 +300,23 @@ func (a *App) drainOutputs() {
 }
 
 // buildEngine compiles the rules and decides what has to be watched for them.
-func (a *App) buildEngine(context.Context) (err error) {
+func (a *App) buildEngine(ctx context.Context) (err error) {
+	a.machine.DNS = field.NewDNS(net.DefaultResolver)
 	o := engine.Options{
 		MatchAll: a.cfg.RuleMatching == config.MatchAll, MinPriority: a.cfg.Priority,
-		Sink: a.send, ISO8601: a.cfg.TimeFormatISO8601, Hostname: a.machine.Hostname,
+		Sink: a.send, ISO8601: a.cfg.TimeFormatISO8601, Hostname: a.machine.Hostname, DNS: a.machine.DNS,
 	}
 	if a.engine, err = engine.New(a.rules.Set, a.cat, o); err != nil {
 		return err
+	}
+	if !a.machine.DNS.Empty() && !a.o.DryRun {
+		go a.machine.DNS.Run(ctx)
 	}
 	a.log.Info(fmt.Sprintf("%d of %d rules are in use, from %s", a.engine.Rules(), len(a.rules.Set.Rules), strings.Join(a.rules.Names, ", ")))
 	if a.engine.Rules() == 0 {
 		a.log.Warn("no rule is enabled, nothing will be reported")
 	}
-	s := engine.Select(a.engine.Syscalls(), baseSyscalls(a.cfg))
+	s := engine.Select(a.engine.Syscalls(), baseSyscalls(a.cfg, a.engine.NamedIO()))
 	if len(s.Unknown) > 0 {
 		a.log.Warn("base_syscalls.custom_set: unknown system calls: " + strings.Join(s.Unknown, ", "))
 	}

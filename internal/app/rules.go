@@ -179,9 +179,9 @@ func Catalogue(cfg *config.Config) *field.Catalogue {
 }
 
 // baseSyscalls translates the configuration for the engine.
-func baseSyscalls(cfg *config.Config) engine.BaseSyscalls {
+func baseSyscalls(cfg *config.Config, named filter.SyscallSet) engine.BaseSyscalls {
 	b := cfg.BaseSyscalls
-	return engine.BaseSyscalls{Custom: b.CustomSet, Repair: b.Repair, All: b.All}
+	return engine.BaseSyscalls{Custom: b.CustomSet, Repair: b.Repair, All: b.All, Named: named}
 }
 
 // SyscallNames lists the names of system calls, sorted.

@@ -27,6 +27,8 @@ type Options struct {
 	ISO8601 bool
 	// Hostname goes into every alert.
 	Hostname string
+	// DNS is told the host names that conditions compare with; nil: such comparisons never hold.
+	DNS *field.DNS
 }
 
 // Engine tests events against a set of rules. It is used by one goroutine; only Counts may be
@@ -38,6 +40,7 @@ type Engine struct {
 	others  map[string]*index
 	memo    int
 	wanted  filter.SyscallSet
+	named   filter.SyscallSet
 	scratch []byte
 	matches []int32
 }
@@ -65,6 +68,7 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 	}
 	e := &Engine{o: o, others: map[string]*index{}, matches: make([]int32, 0, 64)}
 	compiler := filter.NewCompiler(cat)
+	compiler.DNS = o.DNS
 	var mistakes []error
 	for _, r := range set.Rules {
 		if !r.Enabled || r.Priority > o.MinPriority {
@@ -87,6 +91,10 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 	return e, errors.Join(mistakes...)
 }
 
+// manyCalls is how many system calls a rule may need and still be said to name them: one that does
+// not restrict the event's type needs them all, reads and writes included, without meaning it.
+const manyCalls = 100
+
 // enter puts a rule into the index of its source. Events that never reach rules are left out: the
 // enter side of system calls, which the kernel reports for the state alone, and the snapshot.
 func (e *Engine) enter(c *compiled) {
@@ -99,6 +107,9 @@ func (e *Engine) enter(c *compiled) {
 		}
 	} else {
 		e.wanted = e.wanted.Union(c.rule.Syscalls)
+		if c.rule.Syscalls.Len() <= manyCalls {
+			e.named = e.named.Union(c.rule.Syscalls.Intersect(Ignored()))
+		}
 	}
 	for t := range c.rule.Types.All() {
 		if int(t) < len(in) && visible(t) {
@@ -179,6 +190,9 @@ func (e *Engine) Rules() int { return len(e.rules) }
 
 // Syscalls returns the system calls that the rules need.
 func (e *Engine) Syscalls() filter.SyscallSet { return e.wanted }
+
+// NamedIO returns the calls of plain input and output that rules name.
+func (e *Engine) NamedIO() filter.SyscallSet { return e.named }
 
 // RuleCount is how often a rule matched.
 type RuleCount struct {

@@ -15,8 +15,10 @@ type BaseSyscalls struct {
 	Custom []string
 	// Repair adds what the state needs at least for what is watched.
 	Repair bool
-	// All allows the calls of plain input and output too.
+	// All allows the calls of plain input and output too, for rules that do not name them.
 	All bool
+	// Named are calls of plain input and output that a rule names: they are watched for it.
+	Named filter.SyscallSet
 }
 
 // Selection are the system calls to watch.
@@ -123,7 +125,7 @@ func Select(rules filter.SyscallSet, base BaseSyscalls) Selection {
 	}
 	s.Wanted = s.Wanted.Minus(negative)
 	if !base.All {
-		s.Wanted = s.Wanted.Minus(Ignored())
+		s.Wanted = s.Wanted.Minus(Ignored().Minus(base.Named))
 	}
 	if base.Repair && len(base.Custom) > 0 {
 		s.Wanted = s.Wanted.Union(repair(s.Wanted))

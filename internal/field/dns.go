@@ -88,6 +88,9 @@ func (d *DNS) Name(ip netip.Addr) (string, bool) {
 	return name, ok
 }
 
+// Empty reports whether no host is asked for.
+func (d *DNS) Empty() bool { return len(*d.hosts.Load()) == 0 }
+
 // Run keeps the addresses up to date until ctx is done.
 func (d *DNS) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
