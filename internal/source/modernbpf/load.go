@@ -102,12 +102,12 @@ func (p *Programs) loadForm(form string) (*ebpf.Collection, error) {
 	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil && isIterator(err) {
-		p.misses = append(p.misses, "no task iterators: "+brief(err).Error())
+		p.misses = append(p.misses, "no task iterators: "+err.Error())
 		dropIterators(spec)
 		coll, err = ebpf.NewCollection(spec)
 	}
 	if err != nil {
-		return nil, brief(err)
+		return nil, err
 	}
 	if err := fillTables(coll); err != nil {
 		coll.Close()
@@ -156,15 +156,6 @@ func dropIterators(spec *ebpf.CollectionSpec) {
 
 func isIterator(err error) bool {
 	return strings.Contains(err.Error(), iterPrograms[0]) || strings.Contains(err.Error(), iterPrograms[1])
-}
-
-// brief cuts the verifier's log to the lines that say what went wrong.
-func brief(err error) error {
-	var ve *ebpf.VerifierError
-	if errors.As(err, &ve) {
-		return fmt.Errorf("%-.2v", err)
-	}
-	return err
 }
 
 // fillTables writes the translations and, on x86, the 32-bit numbers.

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package modernbpf
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+)
+
+// TestLiveProcess starts a process and compares what the kernel's programs say of its fork, exec
+// and exit, with both forms of the programs.
+func TestLiveProcess(t *testing.T) {
+	for _, form := range []string{FormFast, FormPortable} {
+		t.Run(form, func(t *testing.T) { testLiveProcess(t, form) })
+	}
+}
+
+func testLiveProcess(t *testing.T, form string) {
+	s := openLive(t, Config{Syscalls: stateCalls(), Form: form, NoIterators: true})
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, ino, nlink := inode(t, shell)
+	runtime.LockOSThread() // which is the child's parent in the kernel's eyes
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command("/bin/sh", "-c", "exit 3")
+	cmd.Env = []string{"KEY=VALUE"}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	self, child := int64(unix.Gettid()), int64(cmd.Process.Pid)
+	cgroups := processCgroups(t)
+	const vm, vfork = 1 << 15, 1 << 27
+	type p = map[string]any
+	wants := []want{
+		{event.Clone, p{"res": int64(0), "tid": child, "pid": child, "ptid": self, "cwd": dir, "comm": comm(t),
+			"cgroups": cgroups, "flags": int64(vm | vfork), "uid": int64(os.Getuid()), "vpid": child}},
+		{event.Execve, p{"res": int64(0), "exe": "/bin/sh", "args": "-c\x00exit 3\x00", "env": "KEY=VALUE\x00", "tid": child, "pid": child,
+			"ptid": self, "cwd": dir, "comm": "sh", "cgroups": cgroups, "trusted_exepath": shell, "filename": "/bin/sh",
+			"exe_ino": ino, "exe_dev": dev, "exe_nlink": nlink, "pgid": int64(unix.Getpgrp())}},
+		{event.ProcExit, p{"status": int64(3 << 8), "ret": int64(3), "sig": int64(0), "core": int64(0), "reaper_tid": int64(0)}},
+	}
+	awaitEvents(t, s, child, wants)
+}
+
+// comm is this process' name.
+func comm(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// processCgroups are the cgroups in which the events must place this process, as far as /proc says.
+func processCgroups(t *testing.T) containing {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all containing
+	for line := range strings.Lines(string(data)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		for _, controller := range strings.Split(parts[1], ",") {
+			switch {
+			case controller == "" && parts[2] != "/":
+				all = append(all, "="+parts[2]+"\x00") // which controllers are there is not said
+			case controller == "blkio":
+				all = append(all, "io="+parts[2]+"\x00")
+			case slices.Contains([]string{"cpuset", "cpu", "cpuacct", "memory"}, controller):
+				all = append(all, controller+"="+parts[2]+"\x00")
+			}
+		}
+	}
+	return all
+}
+
+// awaitEvents reads until the wanted events of a thread came, in that order.
+func awaitEvents(t *testing.T, s *Source, tid int64, wants []want) {
+	t.Helper()
+	left, last := wants, ""
+	var ev event.Event
+	for deadline := time.Now().Add(5 * time.Second); len(left) > 0 && time.Now().Before(deadline); {
+		err := s.Next(&ev)
+		if errors.Is(err, source.ErrIdle) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.TID() != tid {
+			continue
+		}
+		if m := left[0].mismatch(&ev); m == "" {
+			left, last = left[1:], ""
+		} else if m != "type" {
+			last += "\n  saw a " + ev.Info().Name + " with " + m
+		}
+	}
+	if len(left) > 0 {
+		t.Fatalf("%d of %d events came; the next one, %s %v, did not:%s", len(wants)-len(left), len(wants), event.Lookup(left[0].typ).Name, left[0].params, last)
+	}
+}
+
+// TestLiveSnapshot looks for this process and a file of it in what the iterators deliver.
+func TestLiveSnapshot(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "open"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := openLive(t, Config{Syscalls: stateCalls(), Form: FormFast})
+	if !s.Snapshot() {
+		t.Fatal("no snapshot: ", s.misses)
+	}
+	exe, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, _ := os.Getwd()
+	dev, ino, nlink := inode(t, file.Name())
+	_, exeIno, _ := inode(t, exe)
+	self := int64(os.Getpid())
+	type p = map[string]any
+	awaitEvents(t, s, self, []want{
+		{event.IterTask, p{"pid": self, "ppid": int64(os.Getppid()), "comm": comm(t), "exepath": exe, "exe_ino_num": exeIno, "cwd": dir,
+			"euid": int64(os.Geteuid()), "cgroups": processCgroups(t)}},
+		{event.IterRegular, p{"fd": int64(file.Fd()), "path": file.Name(), "ino_num": ino, "dev": dev, "nlink": nlink}},
+	})
+}
