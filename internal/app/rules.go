@@ -18,6 +18,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/rule"
+	"github.com/gyrfalcon/gyrfalcon/internal/ruletest"
 	"github.com/gyrfalcon/gyrfalcon/rules"
 )
 
@@ -94,7 +95,7 @@ func expandRules(paths []string, must bool) ([]string, error) {
 		}
 		for _, e := range entries {
 			ext := strings.ToLower(filepath.Ext(e.Name()))
-			if file := filepath.Join(path, e.Name()); (ext == ".yaml" || ext == ".yml") && isFile(file) {
+			if file := filepath.Join(path, e.Name()); (ext == ".yaml" || ext == ".yml") && isFile(file) && !isTest(file) {
 				files = append(files, file)
 			}
 		}
@@ -106,6 +107,15 @@ func expandRules(paths []string, must bool) ([]string, error) {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// isTest reports whether a file holds tests of rules, which stand beside them.
+func isTest(path string) bool {
+	if !ruletest.HasTestName(path) {
+		return false
+	}
+	content, err := os.ReadFile(path)
+	return err == nil && ruletest.IsTest(content)
 }
 
 // ruleOptions translates the configuration for the rules loader.

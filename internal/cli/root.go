@@ -25,7 +25,7 @@ import (
 // Main runs the program with its arguments and returns the exit code: 0, or 1 after any error.
 func Main(args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
-	root.SetArgs(args)
+	root.SetArgs(goFlags(args))
 	if err := root.ExecuteContext(context.Background()); err != nil {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(stderr, "Error:", err)
@@ -99,7 +99,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd.SetErr(stderr)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	o.define(cmd)
-	cmd.AddCommand(newDoctor(stdout))
+	cmd.AddCommand(newDoctor(stdout), newRules(o))
 	cobra.AddTemplateFunc("flags", flagLines)
 	cmd.SetUsageTemplate(usage)
 	return cmd

@@ -45,6 +45,9 @@ var capNames = [...]string{
 	"CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 }
 
+// Capabilities returns the names of the capabilities by number. The result must not be changed.
+func Capabilities() []string { return capNames[:] }
+
 // allCaps is the text of the full set, which most root processes have.
 var allCaps = strings.Join(capNames[:], " ")
 
