@@ -98,7 +98,8 @@ struct {
 
 /* What the loader says and changes while the programs run. It is mapped into the daemon. */
 struct control {
-	u64 boot_epoch;        /* ns from the epoch to the boot clock's zero */
+	u64 boot_epoch;        /* ns from the epoch to the boot clock's zero, follows the clock's steps */
+	u64 start_epoch;       /* the same as it was at first: start times identify tasks and must not move */
 	u32 reader_sleeps;     /* the reader waits for a wake-up */
 	u32 snaplen;           /* bytes of data that a record keeps */
 	u32 cpus_per_ring;     /* processors that share a bulk ring */

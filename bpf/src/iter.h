@@ -69,7 +69,7 @@ int dump_task(struct bpf_iter__task *ctx)
 	struct file *exe = mm ? GET(mm, exe_file) : NULL;
 	struct inode *inode = exe ? GET(exe, f_inode) : NULL;
 	begin(s, EVENT_TASK, TASK_PARAMS, t->pid);
-	put_u32s(s, GET(t, real_parent, pid));
+	put_u32s(s, GET(t, real_parent, tgid));
 	put_u32s(s, in_root_ns(group_pid(t, PIDTYPE_PGID)));
 	put_u32s(s, in_ns(group_pid(t, PIDTYPE_PGID)));
 	put_u32s(s, in_root_ns(group_pid(t, PIDTYPE_SID)));

@@ -35,7 +35,7 @@
 static __always_inline u64 start_time(struct task_struct *t)
 {
 	struct control *c = control();
-	return GET(t, start_boottime) + (c ? c->boot_epoch : 0);
+	return GET(t, start_boottime) + (c ? c->start_epoch : 0);
 }
 
 /* in_ns is the number of a struct pid in its own, innermost pid namespace. */

@@ -69,6 +69,7 @@ func (c Config) withDefaults() Config {
 // control is the memory that the programs and the daemon share (struct control in bpf/src).
 type control struct {
 	BootEpoch    uint64
+	StartEpoch   uint64
 	ReaderSleeps uint32
 	SnapLen      uint32
 	CPUsPerRing  uint32
@@ -93,11 +94,13 @@ type Source struct {
 	current *ring   // whose head the caller borrows
 	horizon uint64  // events up to this time may be delivered
 	last    uint64  // time of the newest delivered event
-	late    uint64  // events that came after a later one was delivered
 	epoll   int
 	num     uint64
 	events  atomic.Uint64
-	quiet   int // looks in a row that found nothing
+	// late counts events that came after a later one was delivered, malformed records that could
+	// not be read.
+	late, malformed atomic.Uint64
+	quiet           int // looks in a row that found nothing
 
 	snapshot snapshot
 	final    source.Stats
@@ -159,6 +162,7 @@ func (s *Source) openRings() error {
 		s.ctl.DropFailed = 1
 	}
 	s.syncClock()
+	s.ctl.StartEpoch = s.ctl.BootEpoch
 	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("make epoll descriptor: %w", err)
 	}
@@ -269,12 +273,19 @@ var tailPrograms = map[int]string{
 	wantClone: "call_clone", wantExec: "call_exec", wantMMsg: "call_mmsg",
 }
 
-// syncClock tells the programs how far the boot clock is from the epoch.
+// clockStep is how far the clocks must be apart before the programs are told: reading two clocks takes
+// some time, and times that wander by that would put events out of order.
+const clockStep = uint64(time.Millisecond)
+
+// syncClock tells the programs how far the boot clock is from the epoch, if that has changed.
 func (s *Source) syncClock() {
 	var real, boot unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
 	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)
-	atomic.StoreUint64(&s.ctl.BootEpoch, uint64(real.Nano()-boot.Nano()))
+	now, was := uint64(real.Nano()-boot.Nano()), s.ctl.BootEpoch
+	if now-was > clockStep && was-now > clockStep {
+		atomic.StoreUint64(&s.ctl.BootEpoch, now)
+	}
 }
 
 func (s *Source) now() uint64 {
@@ -298,49 +309,56 @@ const (
 
 // Next delivers the snapshot, then live events in the order of their times.
 func (s *Source) Next(ev *event.Event) error {
+	for {
+		rec := s.take()
+		if rec == nil {
+			if s.stopped && s.empty() {
+				return io.EOF
+			}
+			s.rest()
+			return source.ErrIdle
+		}
+		if err := ev.Decode(rec); err != nil {
+			// The programs do not write such records; if one does, the others still count.
+			s.malformed.Add(1)
+			continue
+		}
+		s.num++
+		s.events.Store(s.num)
+		ev.Num = s.num
+		return nil
+	}
+}
+
+// take returns the next record, nil if none may be delivered now. What it returned before goes back
+// to the kernel.
+func (s *Source) take() []byte {
 	if rec := s.snapshot.next(); rec != nil {
-		return s.deliver(ev, rec)
+		return rec
 	}
 	if s.current != nil {
 		s.current.advance()
 		s.current = nil
 	}
-	if r := s.pick(); r != nil {
-		return s.deliverFrom(ev, r)
-	}
-	for _, r := range s.rings {
-		r.release()
-	}
-	if s.look() {
-		if r := s.pick(); r != nil {
-			s.quiet = 0
-			return s.deliverFrom(ev, r)
+	r := s.pick()
+	if r == nil {
+		for _, r := range s.rings {
+			r.release()
 		}
+		if !s.look() {
+			return nil
+		}
+		if r = s.pick(); r == nil {
+			return nil
+		}
+		s.quiet = 0
 	}
-	if s.stopped && s.empty() {
-		return io.EOF
-	}
-	s.rest()
-	return source.ErrIdle
-}
-
-func (s *Source) deliverFrom(ev *event.Event, r *ring) error {
 	if r.ts < s.last {
-		s.late++
+		s.late.Add(1)
 	}
 	s.last = r.ts
 	s.current = r
-	return s.deliver(ev, r.head)
-}
-
-func (s *Source) deliver(ev *event.Event, rec []byte) error {
-	if err := ev.Decode(rec); err != nil {
-		return fmt.Errorf("record from the kernel: %w", err)
-	}
-	s.num++
-	s.events.Store(s.num)
-	ev.Num = s.num
-	return nil
+	return r.head
 }
 
 // pick returns the ring with the earliest record that may be delivered, nil if none may.

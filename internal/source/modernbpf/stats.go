@@ -41,6 +41,8 @@ func (s *Source) Stats() source.Stats {
 		{Reason: "bulk ring full", Events: s.counter(countBulkLost)},
 		{Reason: "tail call failed", Events: s.counter(countTailCall)},
 		{Reason: "program was busy", Events: s.missedRuns()},
+		{Reason: "texts over 64 KiB were cut", Events: s.counter(countCut)},
+		{Reason: "record could not be read", Events: s.malformed.Load()},
 	}
 	return st
 }
