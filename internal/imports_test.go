@@ -27,6 +27,7 @@ var allowed = map[string]string{
 	"internal/event":            "",
 	"internal/source":           "internal/event",
 	"internal/source/modernbpf": "bpf internal/event internal/source",
+	"internal/source/scap":      "internal/event internal/source internal/state",
 	"internal/state":            "internal/event",
 	"internal/field":            "internal/event internal/state",
 	"internal/filter":           "internal/diag internal/event internal/state internal/field",

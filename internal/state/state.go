@@ -143,6 +143,9 @@ func New(o Options) *State {
 	return s
 }
 
+// Reset forgets everything, as if the state were new.
+func (s *State) Reset() { *s = *New(s.opt); s.proc.s = s }
+
 // Apply does what an event changes before rules may see it. It returns the thread that caused the
 // event, a fake one if nothing is known of it, nil for events that no thread causes and for the exit
 // of an unknown thread; the
