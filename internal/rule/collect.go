@@ -10,6 +10,7 @@ import (
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 )
 
 // part is a stretch of a condition's text and the YAML value that it came from.
@@ -17,6 +18,7 @@ type part struct {
 	start int // offset in the condition
 	node  *yaml.Node
 	file  *file
+	marks []syntax.Mark // of a part written in CEL, lead from the condition's text to the value's
 }
 
 // condition is the text of a condition, joined from what defines and what appends.
@@ -27,10 +29,25 @@ type condition struct {
 	// full is the text with the exceptions, in which text begins at lead.
 	full string
 	lead int
+	// Of a condition in CEL: the expression, the condition without shields against replaced lists,
+	// and the lists that it names.
+	cel, shown string
+	lists      []*syntax.Value
+}
+
+// display is the condition as people are shown it.
+func (c *condition) display() string {
+	if c.shown != "" {
+		return c.shown
+	}
+	return c.text
 }
 
 // add appends a text behind a blank.
 func (c *condition) add(more condition) {
+	if c.shown != "" {
+		c.shown += " " + more.display()
+	}
 	c.text += " "
 	for _, p := range more.parts {
 		p.start += len(c.text)

@@ -218,6 +218,10 @@ func (p *pass) parseMacros() {
 			p.report.fail(p.syntaxFault(done.err, text, &m.cond))
 		} else {
 			t.tree, t.direct = done.tree, idents(done.tree)
+			if f := p.unknownList(&m.cond, m.place); f != nil {
+				p.report.fail(f)
+				t.tree = nil
+			}
 		}
 		p.macros = append(p.macros, t)
 		p.byName[m.name] = t
@@ -319,7 +323,7 @@ func (p *pass) locate(cond *condition, offset int) (*file, int) {
 			best = part
 		}
 	}
-	return best.file, best.file.inside(best.node, best.node.Value, at-best.start)
+	return best.file, best.file.inside(best.node, best.node.Value, best.written(at-best.start))
 }
 
 // rule resolves one rule. Without an error the result may be nil: the rule is left out.
@@ -338,6 +342,9 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 	if done.err != nil {
 		return nil, p.syntaxFault(done.err, inner, &d.cond)
 	}
+	if f := p.unknownList(&d.cond, d.place); f != nil {
+		return nil, f
+	}
 	whole, ok := p.resolved[inner]
 	if !ok {
 		if whole, err = p.resolve(done.tree, text, allVisible, d.place, &d.cond); err != nil || whole.tree == nil {
@@ -348,7 +355,7 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 	}
 	use(whole.found)
 	r := &Rule{
-		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.text, Condition: whole.tree, Priority: d.priority,
+		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.display(), CEL: d.cond.cel, Condition: whole.tree, Priority: d.priority,
 		Source: d.source, Tags: d.tags, Enabled: d.enabled, Capture: d.capture, CaptureDuration: d.captureDuration,
 		File: d.place.file.name, Line: d.place.last().Line + 1,
 		OutputText: output, macros: idents(done.tree), lists: lists,

@@ -104,14 +104,15 @@ func (r *Rule) describe() object {
 	details["extra_output_formatted_fields"] = extra
 	details["exception_fields"], details["exception_names"] = filled(r.exceptionFields), filled(r.exceptionNames)
 	details["exception_operators"] = filled(r.exceptionOperators)
-	return object{
-		"info": object{
-			"name": r.Name, "condition": r.ConditionText, "priority": r.Priority.String(), "output": r.Output,
-			"description": r.Desc, "enabled": r.Enabled, "source": r.Source, "capture": r.Capture,
-			"capture_duration": r.CaptureDuration, "tags": tags,
-		},
-		"details": details,
+	info := object{
+		"name": r.Name, "condition": r.ConditionText, "priority": r.Priority.String(), "output": r.Output,
+		"description": r.Desc, "enabled": r.Enabled, "source": r.Source, "capture": r.Capture,
+		"capture_duration": r.CaptureDuration, "tags": tags,
 	}
+	if r.CEL != "" {
+		info[celKey] = r.CEL
+	}
+	return object{"info": info, "details": details}
 }
 
 // describe describes a macro.
@@ -123,7 +124,11 @@ func (m *Macro) describe() object {
 		types, _, _ := filter.EventTypes(m.Condition, defaultSource)
 		details["events"] = eventNames(types)
 	}
-	return object{"info": object{"name": m.Name, "condition": m.ConditionText}, "details": details}
+	info := object{"name": m.Name, "condition": m.ConditionText}
+	if m.CEL != "" {
+		info[celKey] = m.CEL
+	}
+	return object{"info": info, "details": details}
 }
 
 // describe describes a list: the lists in it stand under the details.

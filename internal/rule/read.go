@@ -17,9 +17,9 @@ import (
 // The known keys of each kind of item, in the order of the manual.
 var (
 	listKeys  = []string{"list", "items", "append", "override"}
-	macroKeys = []string{"macro", "condition", "append", "override"}
+	macroKeys = []string{"macro", "condition", "cel", "append", "override"}
 	ruleKeys  = []string{
-		"rule", "condition", "output", "desc", "priority", "source", "enabled", "capture", "capture_duration",
+		"rule", "condition", "cel", "output", "desc", "priority", "source", "enabled", "capture", "capture_duration",
 		"warn_evttypes", "skip-if-unknown-filter", "tags", "exceptions", "override", "append",
 	}
 	exceptionKeys = []string{"name", "fields", "comps", "values"}
@@ -271,7 +271,7 @@ func (r *reader) macro(item *yaml.Node, root place) error {
 	}
 	r.unknownKeys(item, macroKeys, p)
 	m := &macro{name: name, cond: cond, place: p}
-	add, err := r.appends(item, p, "condition")
+	add, err := r.appends(item, p, "condition", celKey)
 	if err != nil {
 		return err
 	}
@@ -284,15 +284,22 @@ func (r *reader) macro(item *yaml.Node, root place) error {
 
 // condition reads the text of a condition.
 func (r *reader) condition(item *yaml.Node, kind string, p place) (condition, error) {
+	if get(item, celKey) != nil {
+		return r.celCondition(item, kind, p)
+	}
 	n, err := scalar(item, "condition", p, false)
 	if err != nil {
+		if get(item, "condition") == nil {
+			err = hinted(asFault(err, p), "write a condition, or an expression under 'cel'")
+		}
 		return condition{}, err
 	}
-	return condition{text: n.Value, parts: []part{{0, n, r.file}}, place: p.in(kind, "", n)}, nil
+	return condition{text: n.Value, parts: []part{{node: n, file: r.file}}, place: p.in(kind, "", n)}, nil
 }
 
-// appends reports whether an item with one overridable key adds to an earlier one.
-func (r *reader) appends(item *yaml.Node, p place, key string) (bool, error) {
+// appends reports whether an item with one overridable key, or others that can only be replaced, adds
+// to an earlier one.
+func (r *reader) appends(item *yaml.Node, p place, key string, others ...string) (bool, error) {
 	add := false
 	if err := decodeBool(item, "append", p, true, &add); err != nil {
 		return false, err
@@ -300,12 +307,15 @@ func (r *reader) appends(item *yaml.Node, p place, key string) (bool, error) {
 	if add {
 		r.warn(&fault{code: WarnDeprecated, message: deprecatedAppend, place: p})
 	}
-	o, err := r.overrides(item, p, []string{key}, []string{key})
+	o, err := r.overrides(item, p, []string{key}, append([]string{key}, others...))
 	if err != nil {
 		return false, err
 	}
 	if add && o.any() {
 		return false, invalid(p, appendAndOverride)
+	}
+	if add && get(item, celKey) != nil {
+		return false, noCELAppend(item, p)
 	}
 	return add || slices.Contains(o.appended, key), nil
 }

@@ -15,7 +15,7 @@ import (
 var (
 	ruleAppendable  = []string{"condition", "output", "desc", "tags", "exceptions"}
 	ruleReplaceable = []string{
-		"condition", "output", "desc", "priority", "capture", "capture_duration", "tags", "exceptions", "enabled",
+		"condition", "cel", "output", "desc", "priority", "capture", "capture_duration", "tags", "exceptions", "enabled",
 		"warn_evttypes", "skip-if-unknown-filter",
 	}
 )
@@ -49,7 +49,7 @@ func (r *reader) rule(item *yaml.Node, root place) error {
 	case add:
 		return r.appendToRule(item, name, p)
 	}
-	if !hasAny(item, "condition", "output", "desc", "priority") {
+	if !hasAny(item, "condition", celKey, "output", "desc", "priority") {
 		on := true
 		if err := decodeBool(item, "enabled", p, false, &on); err != nil {
 			return err
@@ -140,6 +140,9 @@ func (r *reader) appendToRule(item *yaml.Node, name string, p place) (err error)
 	if u.source, err = r.source(item, p); err != nil {
 		return err
 	}
+	if get(item, celKey) != nil {
+		return noCELAppend(item, p)
+	}
 	if get(item, "condition") != nil {
 		cond, err := r.condition(item, itemRuleCond, p)
 		if err != nil {
@@ -208,7 +211,7 @@ func (r *reader) overrideRule(item *yaml.Node, name string, p place, o overrides
 func (r *reader) change(u *update, item *yaml.Node, key string, add bool) (err error) {
 	p := u.place
 	switch key {
-	case "condition":
+	case "condition", celKey:
 		var cond condition
 		cond, err = r.condition(item, itemRuleCond, p)
 		u.cond = &cond

@@ -96,7 +96,8 @@ type Rule struct {
 	Name          string
 	Desc          string
 	Output        string // as written, appends included
-	ConditionText string // as written, appends included
+	ConditionText string // as written, appends included; what CEL means in the rules language
+	CEL           string // the condition as written in CEL, "" if it is not
 	// Condition has lists, exceptions and macros resolved. Parts of it may be shared with other
 	// rules; it must not be changed.
 	Condition syntax.Node
@@ -134,6 +135,7 @@ type Field struct {
 type Macro struct {
 	Name          string
 	ConditionText string
+	CEL           string      // the condition as written in CEL, "" if it is not
 	Condition     syntax.Node // resolved
 	Used          bool
 	File          string
@@ -246,7 +248,7 @@ func (s *Set) fill(p *pass) {
 	s.Rules = p.rules
 	for _, m := range p.macros {
 		s.Macros = append(s.Macros, &Macro{
-			Name: m.name, ConditionText: m.cond.text, Condition: m.tree, Used: m.used, File: m.place.file.name,
+			Name: m.name, ConditionText: m.cond.display(), CEL: m.cond.cel, Condition: m.tree, Used: m.used, File: m.place.file.name,
 			Line: m.place.last().Line + 1, macros: m.direct, lists: m.lists,
 		})
 	}

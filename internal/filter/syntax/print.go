@@ -2,11 +2,31 @@
 
 package syntax
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Print returns the condition as text that parses back to the same tree.
 func Print(n Node) string {
 	p := printer{exact: true}
 	p.node(n)
 	return string(p.out)
+}
+
+// Mark says where in a tree the text from byte At on came from.
+type Mark struct {
+	At  int
+	Pos Pos
+}
+
+// PrintMarked is Print for a tree that was read from another text: the marks, in ascending order, lead
+// back to the positions there. Quoted texts hold none of the characters around which the names of
+// lists are replaced.
+func PrintMarked(n Node) (string, []Mark) {
+	p := printer{exact: true, shield: true}
+	p.node(n)
+	return string(p.out), p.marks
 }
 
 // Canonical returns the condition as Falco prints compiled conditions. It is for people and for
@@ -26,8 +46,32 @@ func PrintOperand(o Operand) string {
 
 // printer collects the text of a tree.
 type printer struct {
-	out   []byte
-	exact bool
+	out    []byte
+	exact  bool
+	shield bool // keep marks, and delimiters out of quoted texts
+	marks  []Mark
+}
+
+// mark notes where what comes next came from.
+func (p *printer) mark(pos Pos) {
+	if p.shield {
+		p.marks = append(p.marks, Mark{len(p.out), pos})
+	}
+}
+
+// quoted appends a text in quotes.
+func (p *printer) quoted(text string) {
+	if !p.shield {
+		p.out = appendQuoted(p.out, text, true)
+		return
+	}
+	for _, c := range appendQuoted(nil, text, true) {
+		if strings.IndexByte(" (),=", c) >= 0 {
+			p.out = fmt.Appendf(p.out, `\x%02x`, c)
+			continue
+		}
+		p.out = append(p.out, c)
+	}
 }
 
 // str appends s.
@@ -35,6 +79,7 @@ func (p *printer) str(s string) { p.out = append(p.out, s...) }
 
 // node appends a condition.
 func (p *printer) node(n Node) {
+	p.mark(n.Position())
 	switch n := n.(type) {
 	case *And:
 		p.nodes(n.Children, " and ")
@@ -83,6 +128,7 @@ func (p *printer) nodes(children []Node, op string) {
 
 // operand appends one side of a comparison.
 func (p *printer) operand(o Operand) {
+	p.mark(o.Position())
 	switch o := o.(type) {
 	case *Field:
 		p.str(o.Name)
@@ -132,7 +178,7 @@ func (p *printer) value(v *Value) {
 	case !p.exact:
 		p.str(Escape(v.Text))
 	case v.Quoted:
-		p.out = appendQuoted(p.out, v.Text, true)
+		p.quoted(v.Text)
 	default:
 		p.str(v.Text)
 	}
@@ -152,7 +198,7 @@ func (p *printer) argument(arg string, has bool) {
 	case runLen(arg, "[]\"'") == len(arg):
 		p.str(arg)
 	default:
-		p.out = appendQuoted(p.out, arg, true)
+		p.quoted(arg)
 	}
 	p.str("]")
 }
