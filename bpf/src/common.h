@@ -40,6 +40,10 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 /* A pointer as a number that the verifier does not follow. */
 #define NUM(p) ({ u64 __n = (u64)(p); barrier_var(__n); __n; })
 
+/* The low bits of a number. The compiler leaves an "&" out, or does it to a copy, where it knows the
+ * number to be small; verifiers before 6.3 or so do not know that. */
+#define LOW(n, mask) ({ u64 __low = (n); asm volatile("%0 &= %1" : "+r"(__low) : "i"(mask)); __low; })
+
 #define EINPROGRESS 115
 #define AF_UNIX 1
 #define AF_INET 2
@@ -209,7 +213,7 @@ static __always_inline void begin(struct scratch *s, u16 type, u32 n, s64 tid)
 /* end_param notes that the newest parameter is len bytes long, which are already in place. */
 static __always_inline void end_param(struct scratch *s, u32 len)
 {
-	u64 at = s->lens & 0x1ff;
+	u64 at = LOW(s->lens, 0x1ff);
 	STORE(16, &s->data[at], len);
 	s->lens += 2;
 	s->off += len;
@@ -219,7 +223,7 @@ static __always_inline void end_param(struct scratch *s, u32 len)
 
 static __always_inline u8 *here(struct scratch *s)
 {
-	u64 at = s->off & (DATA_MAX - 1);
+	u64 at = LOW(s->off, DATA_MAX - 1);
 	return &s->data[at];
 }
 
@@ -261,24 +265,39 @@ static __always_inline void put_kernel_text(struct scratch *s, u64 p, u32 max)
 	end_param(s, n > 0 ? n : 0);
 }
 
-/* add_user appends up to TEXT_MAX-1 bytes from user memory to the parameter being written. */
-static __always_inline u32 add_user(struct scratch *s, u32 have, u64 p, u64 len)
+/* add_bytes appends up to TEXT_MAX-1 bytes from user memory to the parameter being written. */
+static __always_inline u32 add_bytes(struct scratch *s, u32 have, u64 p, u64 len)
 {
-	u64 at = (s->off + have) & (DATA_MAX - 1);
+	u64 at = LOW(s->off + have, DATA_MAX - 1);
 	if (s->overflow || !p)
 		return 0;
 	if (len > TEXT_MAX - 1)
 		len = TEXT_MAX - 1;
-	if (bpf_probe_read_user(&s->data[at], len & (TEXT_MAX - 1), (void *)p) == 0)
+	if (bpf_probe_read_user(&s->data[at], LOW(len, TEXT_MAX - 1), (void *)p) == 0)
 		return len;
 	/* The end may lie in a page that is not there; what comes before it is worth having. */
 	u64 page = 4096 - (p & 4095);
 	if (page >= len)
 		return 0;
-	if (bpf_probe_read_user(&s->data[at], page & (TEXT_MAX - 1), (void *)p) == 0)
+	if (bpf_probe_read_user(&s->data[at], LOW(page, TEXT_MAX - 1), (void *)p) == 0)
 		return page;
 	return 0;
 }
+
+#ifdef GYR_FAST
+#define add_user add_bytes
+#else
+/* A loop that is unrolled is verified round by round, but a function of its own only once. */
+__noinline int add_bytes_alone(u32 key, u32 have, u64 p, u64 len)
+{
+	struct scratch *s = slot(key);
+	return s ? add_bytes(s, have, p, len) : 0;
+}
+static __always_inline u32 add_user(struct scratch *s, u32 have, u64 p, u64 len)
+{
+	return add_bytes_alone(s->slot, have, p, len);
+}
+#endif
 
 static __always_inline void put_user_bytes(struct scratch *s, u64 p, u64 len)
 {

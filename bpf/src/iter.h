@@ -46,10 +46,10 @@ static __always_inline void put_task_bytes(struct scratch *s, struct task_struct
 	u32 got = 0;
 	if (len > TEXT_MAX - 1)
 		len = TEXT_MAX - 1;
-	if (p && !s->overflow && bpf_copy_from_user_task(here(s), len & (TEXT_MAX - 1), (void *)p, t, 0) == 0)
+	if (p && !s->overflow && bpf_copy_from_user_task(here(s), LOW(len, TEXT_MAX - 1), (void *)p, t, 0) == 0)
 		got = len;
 	if (got > 0)
-		s->data[(s->off + got - 1) & (DATA_MAX - 1)] = 0;
+		s->data[LOW(s->off + got - 1, DATA_MAX - 1)] = 0;
 	end_param(s, got);
 }
 
@@ -216,7 +216,7 @@ int dump_file(struct bpf_iter__task_file *ctx)
 	} else {
 		walk_up(s, GET(f, f_path.mnt), GET(f, f_path.dentry));
 		u64 name = 0;
-		bpf_probe_read_kernel(&name, 7, &s->path[s->walk.off & (PATH_LEN - 1)]);
+		bpf_probe_read_kernel(&name, 7, &s->path[LOW(s->walk.off, PATH_LEN - 1)]);
 		if (s->walk.detached && name == 0x3a64666d656d2fULL) { /* "/memfd:" */
 			begin(s, EVENT_FD_MEMFD, 3, pid);
 			put_u32(s, fd);

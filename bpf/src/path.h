@@ -17,14 +17,14 @@ static __always_inline bool prepend(struct scratch *s, u64 name, u32 len)
 		len = 255;
 	u32 off = s->walk.off;
 	if (off < len + 2) {
-		s->path[(off - 1) & (PATH_LEN - 1)] = '?';
+		s->path[LOW(off - 1, PATH_LEN - 1)] = '?';
 		s->walk.off = off - 1;
 		return false;
 	}
 	off -= len + 1;
 	s->walk.off = off;
-	s->path[off & (PATH_LEN - 1)] = '/';
-	bpf_probe_read_kernel(&s->path[(off + 1) & (PATH_LEN - 1)], len & 255, (void *)name);
+	s->path[LOW(off, PATH_LEN - 1)] = '/';
+	bpf_probe_read_kernel(&s->path[LOW(off + 1, PATH_LEN - 1)], LOW(len, 255), (void *)name);
 	return true;
 }
 
@@ -80,7 +80,7 @@ __noinline int walk(u32 key)
 	REPEAT(MAX_COMPONENTS, walk_step, &s);
 	u32 off = s->walk.off;
 	if (!s->walk.ended && off > 1 && off < PATH_LEN) {
-		s->path[(off - 1) & (PATH_LEN - 1)] = '?';
+		s->path[LOW(off - 1, PATH_LEN - 1)] = '?';
 		s->walk.off = off - 1;
 	} else if (off == PATH_LEN - 1) {
 		s->path[PATH_LEN - 2] = '/';
@@ -99,7 +99,7 @@ static __always_inline void walk_up(struct scratch *s, struct vfsmount *mnt, str
 /* put_walked copies the path of the newest walk into the record. */
 static __always_inline void put_walked(struct scratch *s)
 {
-	u32 off = s->walk.off & (PATH_LEN - 1);
+	u32 off = LOW(s->walk.off, PATH_LEN - 1);
 	u32 len = PATH_LEN - off;
 	if (s->overflow) {
 		put_none(s);
@@ -109,7 +109,7 @@ static __always_inline void put_walked(struct scratch *s)
 		off = 1;
 		len = PATH_LEN - 1;
 	}
-	bpf_probe_read_kernel(here(s), len & (PATH_LEN - 1), &s->path[off & (PATH_LEN - 1)]);
+	bpf_probe_read_kernel(here(s), LOW(len, PATH_LEN - 1), &s->path[LOW(off, PATH_LEN - 1)]);
 	end_param(s, len);
 }
 
@@ -244,15 +244,15 @@ __noinline int add_cgroup(u32 key, u32 have, u64 name, u32 len, u64 kn)
 		walk_cgroup(key, kn);
 		s->spare = kn;
 	}
-	STORE(64, &s->data[(s->off + have) & (DATA_MAX - 1)], name);
-	u32 off = s->walk.off & (PATH_LEN - 1);
+	STORE(64, &s->data[LOW(s->off + have, DATA_MAX - 1)], name);
+	u32 off = LOW(s->walk.off, PATH_LEN - 1);
 	u32 size = PATH_LEN - off;
 	if (size > TEXT_MAX / 8)
 		size = TEXT_MAX / 8;
-	u64 at = (s->off + have + len) & (DATA_MAX - 1);
-	bpf_probe_read_kernel(&s->data[at], size & (TEXT_MAX - 1), &s->path[off]);
+	u64 at = LOW(s->off + have + len, DATA_MAX - 1);
+	bpf_probe_read_kernel(&s->data[at], LOW(size, TEXT_MAX - 1), &s->path[LOW(off, PATH_LEN - 1)]);
 	have += len + size;
-	s->data[(s->off + have - 1) & (DATA_MAX - 1)] = 0;
+	s->data[LOW(s->off + have - 1, DATA_MAX - 1)] = 0;
 	return have;
 }
 

@@ -29,18 +29,18 @@ static __always_inline struct socket *file_socket(struct file *f)
 	return p ? AS(struct socket, p) : NULL;
 }
 
-static __always_inline void at_u8(struct scratch *s, u32 o, u8 v) { s->data[(s->off + o) & (DATA_MAX - 1)] = v; }
-static __always_inline void at_u16(struct scratch *s, u32 o, u16 v) { STORE(16, &s->data[(s->off + o) & (DATA_MAX - 1)], v); }
-static __always_inline void at_u32(struct scratch *s, u32 o, u32 v) { STORE(32, &s->data[(s->off + o) & (DATA_MAX - 1)], v); }
-static __always_inline void at_u64(struct scratch *s, u32 o, u64 v) { STORE(64, &s->data[(s->off + o) & (DATA_MAX - 1)], v); }
-static __always_inline void *at(struct scratch *s, u32 o) { return &s->data[(s->off + o) & (DATA_MAX - 1)]; }
+static __always_inline void at_u8(struct scratch *s, u32 o, u8 v) { s->data[LOW(s->off + o, DATA_MAX - 1)] = v; }
+static __always_inline void at_u16(struct scratch *s, u32 o, u16 v) { STORE(16, &s->data[LOW(s->off + o, DATA_MAX - 1)], v); }
+static __always_inline void at_u32(struct scratch *s, u32 o, u32 v) { STORE(32, &s->data[LOW(s->off + o, DATA_MAX - 1)], v); }
+static __always_inline void at_u64(struct scratch *s, u32 o, u64 v) { STORE(64, &s->data[LOW(s->off + o, DATA_MAX - 1)], v); }
+static __always_inline void *at(struct scratch *s, u32 o) { return &s->data[LOW(s->off + o, DATA_MAX - 1)]; }
 
 /* put_sockaddr writes an address that the caller gave. */
 static __always_inline void put_sockaddr(struct scratch *s, u64 p, u32 len)
 {
 	struct any_addr a = {};
 	u32 n = len > sizeof(a) ? sizeof(a) : len;
-	if (!p || len < 2 || s->overflow || bpf_probe_read_user(&a, n & 31, (void *)p)) {
+	if (!p || len < 2 || s->overflow || bpf_probe_read_user(&a, LOW(n, 31), (void *)p)) {
 		put_none(s);
 		return;
 	}
@@ -59,7 +59,7 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 p, u32 len)
 		u32 max = len - 2 > UNIX_PATH_MAX ? UNIX_PATH_MAX : len - 2;
 		u32 skip = max > 0 && ((u8 *)&a)[2] == 0 ? 1 : 0;
 		at_u8(s, 0, AF_UNIX);
-		long got = bpf_probe_read_user_str(at(s, 1), (max - skip + 1) & 127, (void *)(p + 2 + skip));
+		long got = bpf_probe_read_user_str(at(s, 1), LOW(max - skip + 1, 127), (void *)(p + 2 + skip));
 		if (got <= 0) {
 			at_u8(s, 1, 0);
 			got = 1;
@@ -188,7 +188,7 @@ STEP iov_step(u32 i, struct iov_walk *w)
 	w->sum += len;
 	if (w->have < w->limit) {
 		u32 room = w->limit - w->have;
-		w->have += add_user(w->s, w->have & (TEXT_MAX - 1), base, len > room ? room : len);
+		w->have += add_user(w->s, LOW(w->have, TEXT_MAX - 1), base, len > room ? room : len);
 	}
 	return 0;
 }
@@ -201,7 +201,7 @@ __noinline int put_iov(u32 key, u64 iov, u32 count, u32 limit)
 		return 0;
 	w.limit = limit > TEXT_MAX - 1 ? TEXT_MAX - 1 : limit;
 	REPEAT(MAX_IOV, iov_step, &w);
-	end_param(w.s, w.have & (TEXT_MAX - 1));
+	end_param(w.s, LOW(w.have, TEXT_MAX - 1));
 	return 0;
 }
 

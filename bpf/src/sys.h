@@ -338,7 +338,7 @@ static __always_inline void file_op(struct scratch *s, struct op *op, u64 v, u64
 
 static __always_inline struct sock *arg_sock(struct scratch *s, u32 arg)
 {
-	struct socket *sock = file_socket(fd_file(CURRENT(), (s32)s->args[arg & 7]));
+	struct socket *sock = file_socket(fd_file(CURRENT(), (s32)s->args[LOW(arg, 7)]));
 	return sock ? GET(sock, sk) : NULL;
 }
 
@@ -472,21 +472,39 @@ struct run {
 	struct row *row;
 };
 
-#define RUN_STEP(name, perform)                                              \
-	STEP name(u32 i, struct run *r)                                      \
-	{                                                                    \
-		struct scratch *s = r->s;                                    \
-		if (i >= r->row->ops_len || i >= MAX_OPS)                    \
-			return 1;                                            \
-		struct op *op = &r->row->ops[i];                             \
-		perform(s, op, s->args[op->arg & 7], s->args[op->arg2 & 7]); \
-		return 0;                                                    \
+#define RUN_OP(perform)                                                                      \
+	do {                                                                                 \
+		if (i >= row->ops_len || i >= MAX_OPS)                                       \
+			return 1;                                                            \
+		struct op *op = &row->ops[i];                                                \
+		perform(s, op, s->args[LOW(op->arg, 7)], s->args[LOW(op->arg2, 7)]);         \
+		return 0;                                                                    \
+	} while (0)
+#ifdef GYR_FAST
+#define RUN_STEP(name, perform)                                                              \
+	STEP name(u32 i, struct run *r)                                                      \
+	{                                                                                    \
+		struct scratch *s = r->s;                                                    \
+		struct row *row = r->row;                                                    \
+		RUN_OP(perform);                                                             \
 	}
+#else
+#define RUN_STEP(name, perform)                                                              \
+	__noinline int name##_alone(u32 key, u32 nr, u32 i)                                  \
+	{                                                                                    \
+		struct scratch *s = slot(key);                                               \
+		struct row *row = bpf_map_lookup_elem(&rows, &nr);                           \
+		if (!s || !row)                                                              \
+			return 1;                                                            \
+		RUN_OP(perform);                                                             \
+	}                                                                                    \
+	STEP name(u32 i, struct run *r) { return name##_alone(r->s->slot, r->s->nr, i); }
+#endif
 RUN_STEP(plain_step, plain_op)
 RUN_STEP(file_step, file_op)
 RUN_STEP(socket_step, socket_op)
 
-/* find_row gets the row of the call that lies in scratch and starts its record. */
+/* find_row gets the row of the call that lies in scratch. */
 static __always_inline bool find_row(struct run *r)
 {
 	r->s = scratch(SCRATCH_SYSCALL);
@@ -494,7 +512,13 @@ static __always_inline bool find_row(struct run *r)
 		return false;
 	u32 nr = r->s->nr;
 	r->row = bpf_map_lookup_elem(&rows, &nr);
-	if (!r->row)
+	return r->row != NULL;
+}
+
+/* begin_row finds the row and starts a record with a parameter for each of its operations. */
+static __always_inline bool begin_row(struct run *r)
+{
+	if (!find_row(r))
 		return false;
 	begin(r->s, r->row->event, r->row->ops_len, (u32)bpf_get_current_pid_tgid());
 	return true;
@@ -504,7 +528,7 @@ HOOK("sys_exit")
 int BPF_PROG(call_plain, struct pt_regs *regs, long ret)
 {
 	struct run r;
-	if (!find_row(&r))
+	if (!begin_row(&r))
 		return 0;
 	REPEAT(MAX_OPS, plain_step, &r);
 	send(r.s, r.row->critical);
@@ -515,7 +539,7 @@ HOOK("sys_exit")
 int BPF_PROG(call_file, struct pt_regs *regs, long ret)
 {
 	struct run r;
-	if (!find_row(&r))
+	if (!begin_row(&r))
 		return 0;
 	r.s->walk.mnt_id = 0;
 	r.s->file = (u64)fd_file(CURRENT(), (s64)r.s->args[6]);
@@ -528,7 +552,7 @@ HOOK("sys_exit")
 int BPF_PROG(call_socket, struct pt_regs *regs, long ret)
 {
 	struct run r;
-	if (!find_row(&r))
+	if (!begin_row(&r))
 		return 0;
 	REPEAT(MAX_OPS, socket_step, &r);
 	send(r.s, r.row->critical);
@@ -539,13 +563,12 @@ int BPF_PROG(call_socket, struct pt_regs *regs, long ret)
 HOOK("sys_exit")
 int BPF_PROG(call_clone, struct pt_regs *regs, long ret)
 {
-	struct scratch *s = scratch(SCRATCH_SYSCALL);
-	if (!s)
+	struct run r;
+	if (!find_row(&r))
 		return 0;
+	struct scratch *s = r.s;
+	struct row *row = r.row;
 	u32 nr = s->nr;
-	struct row *row = bpf_map_lookup_elem(&rows, &nr);
-	if (!row)
-		return 0;
 	u64 flags = 0;
 	struct task_struct *t = CURRENT();
 	if (nr == NR_CLONE)
@@ -578,14 +601,14 @@ STEP vector_step(u32 i, struct vector_walk *w)
 	u64 p = s->compat ? user_u32(w->vec + 4 * at) : user_u64(w->vec + 8 * at);
 	if (!p || w->have + 16 > TEXT_MAX || i >= w->max || s->overflow)
 		return 1;
-	u64 to = (s->off + w->have) & (DATA_MAX - 1);
+	u64 to = LOW(s->off + w->have, DATA_MAX - 1);
 	long n = bpf_probe_read_user_str(&s->data[to], TEXT_MAX, (void *)p);
 	if (n <= 0)
 		return 1;
 	w->have += n;
 	if (w->have > TEXT_MAX) {
 		w->have = TEXT_MAX;
-		s->data[(s->off + TEXT_MAX - 1) & (DATA_MAX - 1)] = 0;
+		s->data[LOW(s->off + TEXT_MAX - 1, DATA_MAX - 1)] = 0;
 	}
 	return 0;
 }
@@ -597,7 +620,7 @@ __noinline int put_vector(u32 key, u64 vec, u32 first, u32 max)
 	if (!w.s)
 		return 0;
 	REPEAT(MAX_VECTOR, vector_step, &w);
-	end_param(w.s, w.have & (2 * TEXT_MAX - 1));
+	end_param(w.s, LOW(w.have, 2 * TEXT_MAX - 1));
 	return 0;
 }
 
@@ -605,13 +628,11 @@ __noinline int put_vector(u32 key, u64 vec, u32 first, u32 max)
 HOOK("sys_exit")
 int BPF_PROG(call_exec, struct pt_regs *regs, long ret)
 {
-	struct scratch *s = scratch(SCRATCH_SYSCALL);
-	if (!s)
+	struct run r;
+	if (!find_row(&r))
 		return 0;
-	u32 nr = s->nr;
-	struct row *row = bpf_map_lookup_elem(&rows, &nr);
-	if (!row)
-		return 0;
+	struct scratch *s = r.s;
+	struct row *row = r.row;
 	u32 first = row->event == EVENT_EXECVEAT ? 1 : 0;
 	struct task_struct *t = CURRENT();
 	const struct cred *c = GET(t, cred);
@@ -620,20 +641,13 @@ int BPF_PROG(call_exec, struct pt_regs *regs, long ret)
 	put_u64(s, s->args[6]);
 	put_vector(s->slot, argv, 0, 1);
 	put_vector(s->slot, argv, 1, MAX_VECTOR);
-	put_ids(s, t);
-	put_cwd(s, t);
-	put_u64(s, GET(t, signal, rlim[RLIMIT_NOFILE].rlim_cur));
-	put_memory(s, t, GET(t, mm));
-	put_kernel_text(s, NUM(t) + bpf_core_field_offset(struct task_struct, comm), 16);
-	put_cgroups(s, t);
+	put_process(s, t, GET(t, mm));
 	put_vector(s->slot, env, 0, MAX_VECTOR);
 	put_u32(s, tty_number(t));
 	put_u64(s, in_ns(group_pid(t, PIDTYPE_PGID)));
 	put_u32(s, loginuid(t));
 	put_u32(s, 0);
-	put_u64(s, cap(&c->cap_inheritable));
-	put_u64(s, cap(&c->cap_permitted));
-	put_u64(s, cap(&c->cap_effective));
+	put_caps(s, c);
 	put_u64(s, 0);
 	put_u64(s, 0);
 	put_u64(s, 0);
@@ -681,14 +695,9 @@ STEP message_step(u32 i, struct run *r)
 HOOK("sys_exit")
 int BPF_PROG(call_mmsg, struct pt_regs *regs, long ret)
 {
-	struct scratch *s = scratch(SCRATCH_SYSCALL);
-	if (!s)
+	struct run r;
+	if (!find_row(&r))
 		return 0;
-	u32 nr = s->nr;
-	struct row *row = bpf_map_lookup_elem(&rows, &nr);
-	if (!row)
-		return 0;
-	struct run r = {.s = s, .row = row};
 	REPEAT(MAX_MESSAGES, message_step, &r);
 	return 0;
 }
@@ -771,7 +780,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		if (nr == NR_SOCKETCALL) {
 			u32 n, i, a[6] = {};
 			nr = socketcall(s->args[0], &n);
-			if (!nr || nr >= MAX_SYSCALLS || bpf_probe_read_user(a, (4 * n) & 31, (void *)s->args[1]))
+			if (!nr || nr >= MAX_SYSCALLS || bpf_probe_read_user(a, LOW(4 * n, 31), (void *)s->args[1]))
 				return 0;
 			for (i = 0; i < 6; i++)
 				s->args[i] = a[i];

@@ -138,7 +138,7 @@ static __always_inline void put_command(struct scratch *s, struct mm_struct *mm)
 		len = room;
 	u32 got = add_user(s, 0, start + n, len);
 	if (got > 0)
-		s->data[(s->off + got - 1) & (DATA_MAX - 1)] = 0;
+		s->data[LOW(s->off + got - 1, DATA_MAX - 1)] = 0;
 	end_param(s, got);
 }
 
@@ -149,7 +149,7 @@ static __always_inline void put_env(struct scratch *s, struct mm_struct *mm)
 	if (start && start < end)
 		got = add_user(s, 0, start, end - start);
 	if (got > 0)
-		s->data[(s->off + got - 1) & (DATA_MAX - 1)] = 0;
+		s->data[LOW(s->off + got - 1, DATA_MAX - 1)] = 0;
 	end_param(s, got);
 }
 
@@ -194,7 +194,7 @@ __noinline int cgroups(u32 key)
 		if (kn && kn != s->spare && !is_root_cgroup(kn))
 			have = add_cgroup(key, have, LETTERS("unified="), 8, kn);
 	}
-	end_param(s, have & (2 * TEXT_MAX - 1));
+	end_param(s, LOW(have, 2 * TEXT_MAX - 1));
 	return 0;
 }
 
@@ -252,6 +252,26 @@ static __always_inline void put_ids(struct scratch *s, struct task_struct *t)
 	put_u64(s, GET(t, real_parent, pid));
 }
 
+/* put_process writes what the events of exec and of the clone family tell in the same order: numbers,
+ * working directory, limit of descriptors, memory, name, cgroups. */
+static __always_inline void put_process(struct scratch *s, struct task_struct *t, struct mm_struct *mm)
+{
+	put_ids(s, t);
+	put_cwd(s, t);
+	put_u64(s, GET(t, signal, rlim[RLIMIT_NOFILE].rlim_cur));
+	put_memory(s, t, mm);
+	put_kernel_text(s, NUM(t) + bpf_core_field_offset(struct task_struct, comm), 16);
+	put_cgroups(s, t);
+}
+
+/* put_caps writes the three capability sets. */
+static __always_inline void put_caps(struct scratch *s, const struct cred *c)
+{
+	put_u64(s, cap(&c->cap_inheritable));
+	put_u64(s, cap(&c->cap_permitted));
+	put_u64(s, cap(&c->cap_effective));
+}
+
 HOOK("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
@@ -266,20 +286,13 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
 
 	put_u64(s, 0);
 	put_command(s, mm);
-	put_ids(s, t);
-	put_cwd(s, t);
-	put_u64(s, GET(t, signal, rlim[RLIMIT_NOFILE].rlim_cur));
-	put_memory(s, t, mm);
-	put_kernel_text(s, NUM(t) + bpf_core_field_offset(struct task_struct, comm), 16);
-	put_cgroups(s, t);
+	put_process(s, t, mm);
 	put_env(s, mm);
 	put_u32(s, tty_number(t));
 	put_u64(s, in_ns(group_pid(t, PIDTYPE_PGID)));
 	put_u32(s, loginuid(t));
 	put_u32(s, exe_flags(t, exe));
-	put_u64(s, cap(&c->cap_inheritable));
-	put_u64(s, cap(&c->cap_permitted));
-	put_u64(s, cap(&c->cap_effective));
+	put_caps(s, c);
 	put_u64(s, GET(inode, i_ino));
 	put_u64(s, inode_ctime(inode));
 	put_u64(s, inode_mtime(inode));
@@ -347,12 +360,7 @@ static __always_inline void put_clone(struct scratch *s, struct task_struct *t, 
 	const struct cred *c = GET(t, cred);
 	put_u64(s, res);
 	put_command(s, mm);
-	put_ids(s, t);
-	put_cwd(s, t);
-	put_u64(s, GET(t, signal, rlim[RLIMIT_NOFILE].rlim_cur));
-	put_memory(s, t, mm);
-	put_kernel_text(s, NUM(t) + bpf_core_field_offset(struct task_struct, comm), 16);
-	put_cgroups(s, t);
+	put_process(s, t, mm);
 	put_u32(s, flags);
 	put_u32(s, GET(c, euid.val));
 	put_u32(s, GET(c, egid.val));
