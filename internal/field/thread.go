@@ -28,7 +28,7 @@ var threadFields = []Field{
 		Doc: "True if the executed file lies in a lower layer of an overlay: it is part of the container's image."},
 	{Name: "proc.is_exe_from_memfd", Type: event.Bool, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.FromMemFD }),
 		Doc: "True if the executed file was made by memfd_create, so that it lies in memory alone."},
-	{Name: "proc.is_sid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.SID == p.VPID }),
+	{Name: "proc.is_sid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.SID == p.VPID || p.SID == p.PID && p.SID > 0 }),
 		Doc: "True if the process leads its session."},
 	{Name: "proc.is_vpgid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.VPGID == p.VPID }),
 		Doc: "True if the process leads its process group, by the numbers of its pid namespace. The first process of what a shell was told to run usually does."},
