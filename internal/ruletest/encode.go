@@ -208,6 +208,12 @@ func (w *world) named(p *event.Param, n *yaml.Node, text string) (uint64, bool) 
 	if v, ok := socketWords[text]; ok && (p.Name == "type" || p.Name == "proto") {
 		return v, true
 	}
+	if p.Type == event.SigType {
+		if sig := unix.SignalNum(text); sig != 0 {
+			return uint64(sig), true
+		}
+		return 0, w.fail(n, "write a number, or a name such as SIGKILL", "unknown signal %q", text)
+	}
 	if p.Type == event.PID || p.Type == event.PID32 {
 		if proc := w.procs[text]; proc != nil {
 			return uint64(proc.pid), true

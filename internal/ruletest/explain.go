@@ -64,6 +64,9 @@ func (e *evaluator) enter(n syntax.Node, source string) {
 	}
 	l := &leaf{filter: f, text: syntax.Print(n)}
 	_, l.fixed = f.Constant()
+	if c, ok := n.(*syntax.Compare); ok && syntax.Equal(c, neverTrue) {
+		l.fixed = true
+	}
 	for _, side := range []syntax.Node{n, &syntax.Not{Child: n}} {
 		if types, _, err := filter.ConditionTypes(side); err == nil && types.Empty() {
 			l.fixed = true
@@ -71,6 +74,9 @@ func (e *evaluator) enter(n syntax.Node, source string) {
 	}
 	e.leaves[n] = l
 }
+
+// neverTrue is the usual way to write a condition that no event fulfils: numbers begin with 1.
+var neverTrue = &syntax.Compare{Left: &syntax.Field{Name: "evt.num"}, Op: "=", Right: &syntax.Value{Text: "0"}}
 
 // holds evaluates a part of a condition from left to right, as far as needed. seen, which may be
 // nil, is told how each predicate came out.

@@ -34,6 +34,7 @@ type machine struct {
 	containers map[string]*containerSpec
 	order      []string // of the processes
 	programs   map[string]*program
+	sets       map[string][]string // of processes
 }
 
 // containerSpec is a container of the machine.
@@ -52,6 +53,7 @@ var errBad = errors.New("the file has a mistake")
 func standardMachine() *machine {
 	m := &machine{
 		users: map[string]uint32{}, groups: map[string]uint32{}, containers: map[string]*containerSpec{}, programs: map[string]*program{},
+		sets: map[string][]string{},
 	}
 	r := &reader{file: "standard.yaml", content: standard}
 	if root := r.document(); root != nil {
@@ -73,6 +75,11 @@ func (m *machine) read(r *reader, n *yaml.Node) {
 		"containers": func(n *yaml.Node) {
 			for _, e := range r.entries(n, "containers") {
 				m.containers[e.key.Text] = readContainer(r, e)
+			}
+		},
+		"sets": func(n *yaml.Node) {
+			for _, e := range r.entries(n, "sets") {
+				m.sets[e.key.Text] = texts(r.words(e.value, "a set of processes"))
 			}
 		},
 		"processes": func(n *yaml.Node) {

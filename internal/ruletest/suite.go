@@ -35,7 +35,7 @@ type Suite struct {
 type Case struct {
 	Name   string
 	Line   int
-	By     word // the process that acts where an event names none
+	By     []word // the processes that act where an event names none
 	Enable []word
 	Events []*Event
 	Expect []*Expectation
@@ -52,7 +52,7 @@ type Case struct {
 // Event is one thing that happens.
 type Event struct {
 	Name  word
-	By    word          // empty: the case's
+	By    []word        // the event happens once for each; none: the case's
 	As    word          // of spawn: the name of the new process
 	After time.Duration // since the event before
 	// Program is what spawn and the exec family start.
@@ -148,7 +148,7 @@ func (s *Suite) readCase(n *yaml.Node) *Case {
 	asked := false
 	r.keys(n, "a case", map[string]func(*yaml.Node){
 		"name":   func(n *yaml.Node) { c.Name = r.word(n, "name").Text },
-		"by":     func(n *yaml.Node) { c.By = r.word(n, "by") },
+		"by":     func(n *yaml.Node) { c.By = r.words(n, "by") },
 		"enable": func(n *yaml.Node) { c.Enable = r.words(n, "enable") },
 		"events": func(n *yaml.Node) {
 			for _, item := range r.items(n, "events") {
@@ -255,7 +255,7 @@ func readEvent(r *reader, n *yaml.Node) *Event {
 	for _, k := range r.entries(n, "an event") {
 		switch k.key.Text {
 		case "by":
-			e.By = r.word(k.value, "by")
+			e.By = r.words(k.value, "by")
 		case "as":
 			e.As = r.word(k.value, "as")
 		case "after":

@@ -277,25 +277,42 @@ func (c *Case) layOut(m *machine) *plan {
 	for i, e := range c.Events {
 		w.event, w.index = e, i+1
 		w.now += uint64(e.After)
-		actor := e.By
-		if actor.node == nil {
-			actor = c.By
+		by := e.By
+		if len(by) == 0 {
+			by = c.By
 		}
-		if actor.node == nil {
-			actor = word{defaultActor, e.Name.node}
+		if len(by) == 0 {
+			by = []word{{defaultActor, e.Name.node}}
 		}
-		p := w.procs[actor.Text]
-		if p == nil {
-			w.bad = true
-			w.r.bad(actor.node, diag.DidYouMean(actor.Text, sortedKeys(w.procs)), "unknown process %q", actor.Text)
-			p = firstProcess() // to find what else is wrong
+		for _, p := range w.actors(by) {
+			w.happen(e, p)
 		}
-		w.happen(e, p)
 	}
 	if w.bad {
 		return nil
 	}
 	return &plan{machine: m, entries: w.entries, steps: w.steps}
+}
+
+// actors returns the processes that words name: processes, or sets of them.
+func (w *world) actors(words []word) (out []*process) {
+	for _, name := range words {
+		members := w.sets[name.Text]
+		if members == nil {
+			members = []string{name.Text}
+		}
+		for _, m := range members {
+			p := w.procs[m]
+			if p == nil {
+				w.bad = true
+				known := append(sortedKeys(w.procs), sortedKeys(w.sets)...)
+				w.r.bad(name.node, diag.DidYouMean(m, known), "unknown process %q", m)
+				p = firstProcess() // to find what else is wrong
+			}
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // happen lays out one event.
