@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -92,6 +93,8 @@ type App struct {
 
 	// drained says that all outputs wrote what they had.
 	drained bool
+	// stopped says that a signal asked for the end.
+	stopped atomic.Bool
 	events  atomic.Uint64
 }
 
@@ -199,6 +202,9 @@ func (a *App) writePIDFile(context.Context) error {
 // loadRules reads and checks the rules.
 func (a *App) loadRules(context.Context) (err error) {
 	a.machine = field.LocalMachine()
+	if a.replays() {
+		a.machine.Addrs = map[netip.Addr]struct{}{} // those of the captured machine will be in it
+	}
 	a.machine.Base64 = a.cfg.BufferFormatBase64
 	a.cat = Catalogue(a.cfg)
 	for _, p := range a.o.ConfigProblems {
@@ -257,6 +263,7 @@ func (a *App) openOutputs(context.Context) error {
 			Capacity: int(a.cfg.OutputsQueue.Capacity),
 			Stuck:    time.Duration(a.cfg.OutputTimeout) * time.Millisecond,
 			Log:      a.log,
+			Wait:     a.replays(),
 			Gone: func(err error) {
 				// Without any other output there is nobody left to watch for.
 				if len(outs) == 1 {
@@ -283,7 +290,10 @@ func (a *App) send(al *alert.Alert) {
 
 // drainOutputs lets the outputs write what waits, all at the same time.
 func (a *App) drainOutputs() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.cfg.Gyr.DrainTimeout)*time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
+	if !a.replays() || a.stopped.Load() {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(a.cfg.Gyr.DrainTimeout)*time.Millisecond)
+	}
 	defer cancel()
 	var all sync.WaitGroup
 	var failed atomic.Bool
@@ -320,7 +330,7 @@ func (a *App) buildEngine(ctx context.Context) (err error) {
 	if len(s.Unknown) > 0 {
 		a.log.Warn("base_syscalls.custom_set: unknown system calls: " + strings.Join(s.Unknown, ", "))
 	}
-	if names := SyscallNames(s.Inactive); len(names) > 0 {
+	if names := SyscallNames(s.Inactive); len(names) > 0 && !a.replays() {
 		a.log.Warn("rules need system calls that are not watched (base_syscalls.all: true watches them)", "count", len(names), "calls", strings.Join(names[:min(len(names), 20)], ","))
 	}
 	a.syscalls = s.Wanted
@@ -332,7 +342,7 @@ func (a *App) buildState(context.Context) error {
 	a.state = state.New(state.Options{
 		HostRoot:   HostRoot(a.cfg.Gyr.HostRoot),
 		MaxThreads: int(a.cfg.FalcoLibs.ThreadTableSize),
-		ProcLookup: true,
+		ProcLookup: !a.replays(),
 		Logger:     a.log,
 	})
 	return nil
@@ -373,7 +383,11 @@ func (a *App) handleSignal(s os.Signal) {
 	switch s {
 	case unix.SIGINT, unix.SIGTERM:
 		a.log.Info(s.String() + " received, stopping")
+		a.stopped.Store(true)
 		a.cancel(errSignal)
+		for _, q := range a.queues {
+			q.NoWait()
+		}
 	case unix.SIGUSR1:
 		a.log.Info("SIGUSR1 received, reopening outputs")
 		for _, q := range a.queues {

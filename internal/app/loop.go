@@ -22,15 +22,19 @@ func (a *App) openSource(ctx context.Context) error {
 		return errDry
 	}
 	newSource := a.o.NewSource
-	if newSource == nil {
+	explain := explainSource
+	switch {
+	case a.replays():
+		newSource, explain = a.newReplaySource, func(err error) error { return err }
+	case newSource == nil:
 		newSource = newKernelSource
 	}
 	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.syscalls, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.log})
 	if err != nil {
-		return explainSource(err)
+		return explain(err)
 	}
 	if err := src.Open(ctx); err != nil {
-		return explainSource(err)
+		return explain(err)
 	}
 	a.source = src
 	a.onStop(func() {
@@ -47,7 +51,9 @@ func (a *App) openSource(ctx context.Context) error {
 			a.log.Warn(s)
 		}
 	}
-	a.watchDrops(ctx)
+	if !a.replays() {
+		a.watchDrops(ctx)
+	}
 	return nil
 }
 
@@ -106,12 +112,16 @@ type loop struct {
 	n      uint64    // events so far
 	test   *selfTest // nil once it is over
 	ending *ending   // nil until somebody wants to stop
+	prompt func() bool
 }
 
 // watch moves events from the source through state and engine until ctx ends or the source does.
 // All of that happens in the calling goroutine.
 func (a *App) watch(ctx context.Context) (err error) {
-	l := &loop{App: a, c: a.engine.NewContext(a.machine)}
+	l := &loop{App: a, c: a.engine.NewContext(a.machine), prompt: func() bool { return false }}
+	if p, ok := a.source.(source.Prompter); ok {
+		l.prompt = p.Prompt
+	}
 	if l.test, err = a.beginSelfTest(); err != nil {
 		return err
 	}
@@ -147,7 +157,9 @@ func (l *loop) process() {
 	l.n++
 	th, fd, num := l.state.Apply(&l.ev)
 	l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
-	l.engine.Process(l.c)
+	if !l.prompt() {
+		l.engine.Process(l.c)
+	}
 	if l.test != nil {
 		l.test.process(&l.ev, l.state, th, fd, num)
 	}
@@ -201,7 +213,11 @@ func (a *App) beginEnd() *ending {
 
 // sayWatching is the one place that says that gyr watches.
 func (a *App) sayWatching(how string) {
-	a.log.Info("watching" + how + fmt.Sprintf(" (started in %d ms)", time.Since(a.begun).Milliseconds()))
+	doing := "watching"
+	if a.replays() {
+		doing = "reading the capture"
+	}
+	a.log.Info(doing + how + fmt.Sprintf(" (started in %d ms)", time.Since(a.begun).Milliseconds()))
 	if a.o.Duration > 0 {
 		t := time.AfterFunc(a.o.Duration, func() { a.cancel(errTimeUp) })
 		a.onStop(func() { t.Stop() })

@@ -5,10 +5,12 @@ package app
 import (
 	"context"
 
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/source/modernbpf"
+	"github.com/gyrfalcon/gyrfalcon/internal/source/scap"
 )
 
 // kernelConfig is what the configuration says of capturing.
@@ -32,9 +34,19 @@ func newKernelSource(o SourceOptions) (source.Source, error) {
 	return modernbpf.New(kernelConfig(o)), nil
 }
 
+// replays reports whether the events come from a capture file.
+func (a *App) replays() bool {
+	return a.o.NewSource == nil && a.cfg.Engine.Kind == config.EngineReplay
+}
+
+// newReplaySource makes the source that reads the configured capture file.
+func (a *App) newReplaySource(o SourceOptions) (source.Source, error) {
+	return scap.New(scap.Options{Path: a.cfg.Engine.Replay.CaptureFile, State: a.state, Addrs: a.machine.Addrs, Log: o.Log}), nil
+}
+
 // loadPrograms begins to load the eBPF programs, which goes on while the rules are read.
 func (a *App) loadPrograms(context.Context) error {
-	if a.o.DryRun || a.o.NewSource != nil {
+	if a.o.DryRun || a.o.NewSource != nil || a.replays() {
 		return nil
 	}
 	a.programs = modernbpf.Load(kernelConfig(SourceOptions{Config: a.cfg, Log: a.log}))

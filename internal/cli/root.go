@@ -61,6 +61,7 @@ type options struct {
 	verbose     bool
 	version     bool
 	dryRun      bool
+	replay      string
 	pageSize    bool
 	help        bool
 }
@@ -163,6 +164,7 @@ func (o *options) define(cmd *cobra.Command) {
 	f.StringVarP(&o.pidFile, "pidfile", "P", "", "write the process' number to this `file`")
 	f.BoolVarP(&o.unbuffered, "unbuffered", "U", false, "write every alert by itself")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more, and print figures of the capture at the end")
+	f.StringVarP(&o.replay, "replay", "e", "", "read events from a capture `file` (- for standard input) instead of watching")
 	f.BoolVar(&o.dryRun, "dry-run", false, "start up to the point where events would be read, and exit")
 	f.BoolVar(&o.version, "version", false, "print the versions and exit")
 	f.BoolVar(&o.pageSize, "page-size", false, "print the system's page size and exit")
@@ -258,7 +260,11 @@ func (o *options) load() (*config.Config, []diag.Problem, error) {
 			path = defaultConfig
 		}
 	}
-	cfg, problems := config.Load(config.Options{Path: path, Overrides: o.overrides})
+	overrides := o.overrides
+	if o.replay != "" {
+		overrides = append(slices.Clone(overrides), "engine.kind=replay", "engine.replay.capture_file="+o.replay)
+	}
+	cfg, problems := config.Load(config.Options{Path: path, Overrides: overrides})
 	bad := false
 	for _, p := range problems {
 		if p.Severity == diag.Error {

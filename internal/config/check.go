@@ -25,8 +25,8 @@ var pendings = []pending{
 		return c.Engine.Kind == EngineKMod || c.Engine.Kind == EngineEBPF
 	}, "the kernel is watched by modern_ebpf instead of this driver"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool {
-		return c.Engine.Kind == EngineReplay || c.Engine.Kind == EngineNoDriver
-	}, "not supported yet (only modern_ebpf is)"},
+		return c.Engine.Kind == EngineNoDriver
+	}, "not supported yet (only modern_ebpf and replay are)"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
 	{"http_output.enabled", true, func(c *Config, _ *Value) bool { return c.HTTPOutput.Enabled }, "not supported yet, alerts would be lost"},
@@ -91,6 +91,9 @@ func (d *Document) check(c *Config) {
 			d.report(d.at("syscall_event_drops.actions"), CodeValue, diag.Error,
 				fmt.Sprintf("syscall event drop action %q does not make sense with the \"ignore\" action", a), "")
 		}
+	}
+	if c.Engine.Kind == EngineReplay && c.Engine.Replay.CaptureFile == "" {
+		d.report(d.at("engine.kind"), CodeValue, diag.Error, "engine.kind is replay, but engine.replay.capture_file names no file", "")
 	}
 	if c.FileOutput.Enabled && c.FileOutput.Filename == "" {
 		d.report(d.at("file_output"), CodeValue, diag.Error, "file_output is enabled without a filename", "")

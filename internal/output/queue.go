@@ -25,6 +25,8 @@ type Options struct {
 	Stuck time.Duration
 	// Log gets what goes wrong; nil for nowhere.
 	Log *slog.Logger
+	// Wait makes Push wait for room instead of losing alerts: for a source that can wait, too.
+	Wait bool
 	// Gone is called, once, when the receiver will never come back.
 	Gone func(error)
 }
@@ -41,6 +43,7 @@ type Queue struct {
 	length  int
 	bytes   int
 	stopped bool
+	wait    bool
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -67,7 +70,7 @@ func NewQueue(out Output, o Options) *Queue {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	q := &Queue{out: out, o: o, waiting: make([]*alert.Alert, 64), cancel: cancel, done: make(chan struct{})}
+	q := &Queue{out: out, o: o, wait: o.Wait, waiting: make([]*alert.Alert, 64), cancel: cancel, done: make(chan struct{})}
 	q.changed.L = &q.mu
 	go q.run(ctx)
 	go q.watch()
@@ -77,15 +80,18 @@ func NewQueue(out Output, o Options) *Queue {
 // Output is the destination that the queue feeds.
 func (q *Queue) Output() Output { return q.out }
 
-// Push lets an alert wait for the output. It never blocks: if there is no room the alert is lost
-// and counted. Any goroutine may call it.
+// Push lets an alert wait for the output. Unless Options.Wait says so it never blocks: if there is
+// no room the alert is lost and counted. Any goroutine may call it.
 func (q *Queue) Push(a *alert.Alert) {
 	size := sizeOf(a)
 	q.mu.Lock()
+	for q.wait && !q.stopped && q.isFull(size) {
+		q.changed.Wait()
+	}
 	switch {
 	case q.stopped:
 		q.late.Add(1)
-	case q.o.Capacity > 0 && q.length >= q.o.Capacity, q.bytes+size > q.o.MaxBytes && q.length > 0:
+	case q.isFull(size):
 		q.full.Add(1)
 	default:
 		if q.length == len(q.waiting) {
@@ -94,8 +100,21 @@ func (q *Queue) Push(a *alert.Alert) {
 		q.waiting[(q.head+q.length)%len(q.waiting)] = a
 		q.length++
 		q.bytes += size
-		q.changed.Signal()
+		q.changed.Broadcast()
 	}
+	q.mu.Unlock()
+}
+
+// isFull reports whether there is no room for that many bytes. The queue must be locked.
+func (q *Queue) isFull(size int) bool {
+	return q.o.Capacity > 0 && q.length >= q.o.Capacity || q.bytes+size > q.o.MaxBytes && q.length > 0
+}
+
+// NoWait ends what Options.Wait asked for, also for who waits now.
+func (q *Queue) NoWait() {
+	q.mu.Lock()
+	q.wait = false
+	q.changed.Broadcast()
 	q.mu.Unlock()
 }
 
@@ -133,6 +152,9 @@ func (q *Queue) take(dst []*alert.Alert) (batch []*alert.Alert, ok bool) {
 		q.length--
 		q.bytes -= sizeOf(a)
 		dst = append(dst, a)
+	}
+	if q.wait {
+		q.changed.Broadcast()
 	}
 	return dst, true
 }

@@ -82,6 +82,12 @@ type Snapshotter interface {
 	Snapshot() bool
 }
 
+// Prompter is a Source some of whose events are only there to bring the state up to date. Prompt
+// reports whether the event that Next delivered last is one of them: rules must not see it.
+type Prompter interface {
+	Prompt() bool
+}
+
 // Describer is a Source that can say in plain sentences what it sees and what it cannot see here,
 // each hook that had to be degraded with its reason. It is asked once, after Open.
 type Describer interface {

@@ -61,3 +61,6 @@ func (s *State) EnterFD(p *Process, f *FD) {
 		s.pool.recycle(c)
 	}
 }
+
+// Entered says that all entries of a capture are in.
+func (s *State) Entered() { s.fixServers() }

@@ -230,11 +230,11 @@ func (s *State) setArgs(p *Process, comm string, b []byte) {
 
 // splitArgs makes the command line, of which the arguments are parts.
 func splitArgs(comm string, b []byte) argv {
-	if len(b) == 0 {
-		return argv{line: comm}
-	}
-	if b[len(b)-1] == 0 {
+	if len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
+	}
+	if len(b) == 0 {
+		return argv{line: comm} // a single empty argument does not show
 	}
 	var line strings.Builder
 	line.Grow(len(comm) + 1 + len(b))

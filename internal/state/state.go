@@ -211,12 +211,12 @@ const procInfo event.Type = 234
 // their events say is newer than what /proc could.
 func (s *State) caller(tid int64, typ event.Type) *Thread {
 	t := s.threads[tid]
-	if t != nil && (!t.Fake || t.retry > s.ts) {
-		return t
+	if t != nil && (!t.Fake || t.retry > s.ts) || typ == event.Switch || typ == procInfo {
+		return t // the scheduler's events are no reason to look for anybody
 	}
 	lookup := true
 	switch typ {
-	case event.Clone, event.Fork, event.VFork, event.Clone3, event.ProcExit, event.Switch:
+	case event.Clone, event.Fork, event.VFork, event.Clone3, event.ProcExit:
 		lookup = false
 	}
 	if lookup {

@@ -99,6 +99,7 @@ const (
 	machineLen   = 180
 	maxHostname  = 128
 	eventFlagLen = 4
+	stateOnly    = 1 // flag of events
 )
 
 // Little-endian reads of a record's header.

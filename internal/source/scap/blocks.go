@@ -67,7 +67,12 @@ func (s *Source) eventBlock(l layout, size uint32) ([]byte, error) {
 	if again := binary.LittleEndian.Uint32(block[size-blockTail:]); again != size {
 		return nil, s.fail(l.name, fmt.Errorf("length is %d at the start and %d at the end", size, again))
 	}
-	s.events, s.any = true, true
+	if !s.events {
+		s.events = true
+		if s.o.State != nil {
+			s.o.State.Entered()
+		}
+	}
 	return block, nil
 }
 
@@ -116,7 +121,7 @@ func (s *Source) beginSection(size uint32) error {
 // beginCapture forgets what another capture before this one told.
 func (s *Source) beginCapture() {
 	s.captures++
-	s.began, s.events, s.machine = true, false, Machine{}
+	s.began, s.events, s.happens, s.machine = true, false, false, Machine{}
 	s.conv.reset()
 	clear(s.o.Addrs)
 	if s.o.State != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 	"github.com/gyrfalcon/gyrfalcon/internal/state/statetest"
 )
@@ -42,7 +43,9 @@ func TestCapturesOfOthers(t *testing.T) {
 			n := 0
 			for {
 				err := s.Next(&ev)
-				if errors.Is(err, io.EOF) {
+				if errors.Is(err, source.ErrIdle) {
+					continue
+				} else if errors.Is(err, io.EOF) {
 					break
 				} else if err != nil {
 					t.Fatal(err)

@@ -61,10 +61,10 @@ type Source struct {
 
 	began     bool // the current capture's section header was read
 	events    bool // the current capture has begun its events
-	any       bool // any capture had events
 	pending   int  // bytes of the window that the caller borrows
 	num       uint64
-	flags     uint32
+	happens   bool // an event came that does not only tell what there is
+	prompt    bool // the last event is for the state alone
 	stopped   bool
 	closed    bool
 	truncated bool
@@ -162,8 +162,9 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 	rec := block[blockHead : len(block)-blockTail]
 	cpu := int16(binary.LittleEndian.Uint16(rec))
 	rec = rec[2:]
+	s.prompt = false
 	if l.flags {
-		s.flags = binary.LittleEndian.Uint32(rec)
+		s.prompt = binary.LittleEndian.Uint32(rec)&stateOnly != 0
 		rec = rec[eventFlagLen:]
 	}
 	if l.short {
@@ -171,7 +172,6 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 			return false, err
 		}
 	}
-	s.num++
 	typ := typeOf(rec)
 	if int(typ) >= len(classes) {
 		return false, nil // of a version after ours
@@ -193,6 +193,14 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 	if typ == event.ProcExit && len(s.conv.kept) > 0 {
 		s.conv.forget(ev.TID())
 	}
+	if !s.happens {
+		if tells(ev.Type()) {
+			s.prompt = true
+		} else {
+			s.happens = true
+		}
+	}
+	s.num++
 	ev.Num, ev.CPU = s.num, cpu
 	return true, nil
 }
@@ -260,8 +268,18 @@ func countParams(b []byte, info *event.Info) int {
 	return -1
 }
 
-// StateOnly reports whether the event that Next delivered last was written for the state alone.
-func (s *Source) StateOnly() bool { return s.flags&1 != 0 }
+// Prompt reports whether the event that Next delivered last is for the state alone: it is marked so,
+// or it tells of containers, users and groups before anything has happened.
+func (s *Source) Prompt() bool { return s.prompt }
+
+// tells reports whether events of a type tell what there is, not what happens.
+func tells(t event.Type) bool {
+	switch t {
+	case event.Container, event.UserAdded, event.UserDeleted, event.GroupAdded, event.GroupDeleted:
+		return true
+	}
+	return false
+}
 
 // Machine is the machine of the current capture.
 func (s *Source) Machine() Machine { return s.machine }

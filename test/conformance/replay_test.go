@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package conformance replays captures and compares what the program says with what Falco 0.44.1 said
+// of the same files.
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/engine"
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/rule"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+	"github.com/gyrfalcon/gyrfalcon/internal/source/scap"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+	"github.com/gyrfalcon/gyrfalcon/internal/state/statetest"
+)
+
+// corpora is the directory of the corpora.
+func corpora(t testing.TB) string { return filepath.Dir(statetest.Corpus(t, "README.md")) }
+
+// capture is a recorded file with what is known of it.
+type capture struct {
+	name, file, fields, counts string
+}
+
+// captures lists the captures.
+func captures(t testing.TB) []capture {
+	dir := corpora(t)
+	var list []capture
+	for _, from := range []struct{ in, fields, ext string }{{"scap", "fields", ".jsonl.gz"}, {"recorded", "recorded", ".fields.jsonl.gz"}} {
+		files, err := filepath.Glob(filepath.Join(dir, from.in, "*.scap"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no captures in %s (%v)", from.in, err)
+		}
+		for _, f := range files {
+			name := strings.TrimSuffix(filepath.Base(f), ".scap")
+			at := filepath.Join(dir, from.fields, name)
+			list = append(list, capture{name, f, at + from.ext, at + ".counts.json"})
+		}
+	}
+	return list
+}
+
+// replay takes a capture through state and, if there is one, the engine. see is called for every event
+// before the engine.
+func replay(t testing.TB, file string, e *engine.Engine, see func(c *field.Context)) {
+	t.Helper()
+	st := state.New(state.Options{HostRoot: t.TempDir()})
+	m := &field.Machine{Addrs: map[netip.Addr]struct{}{}, Hostname: "test-falco-hostname"}
+	src := scap.New(scap.Options{Path: file, State: st, Addrs: m.Addrs})
+	if err := src.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	c := field.NewContext(m)
+	if e != nil {
+		c = e.NewContext(m)
+	}
+	var ev event.Event
+	for {
+		switch err := src.Next(&ev); {
+		case err == nil:
+		case errors.Is(err, source.ErrIdle):
+			continue
+		case errors.Is(err, io.EOF):
+			return
+		default:
+			t.Fatalf("%s: %v", filepath.Base(file), err)
+		}
+		th, fd, num := st.Apply(&ev)
+		c.Reset(&ev, st, th, fd, num, filter.SyscallSource)
+		if see != nil {
+			see(c)
+		}
+		if e != nil && !src.Prompt() {
+			e.Process(c)
+		}
+		st.After(&ev)
+	}
+}
+
+// newEngine compiles rules files. all enables every rule.
+func newEngine(t testing.TB, paths []string, all, matchAll bool, sink func(*alert.Alert)) *engine.Engine {
+	t.Helper()
+	cat := field.Default()
+	var sources []rule.Source
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, rule.Source{Name: p, Content: b})
+	}
+	return compile(t, cat, sources, all, matchAll, sink)
+}
+
+// compile compiles rules.
+func compile(t testing.TB, cat *field.Catalogue, sources []rule.Source, all, matchAll bool, sink func(*alert.Alert)) *engine.Engine {
+	t.Helper()
+	o := rule.Options{Catalogue: cat}
+	if all {
+		o.Selection = []rule.Selection{{Enable: true, Rule: "*"}}
+	}
+	set := rule.Load(sources, o)
+	e, err := engine.New(set, cat, engine.Options{MatchAll: matchAll, MinPriority: alert.Debug, Sink: sink, ISO8601: true, Hostname: "test-falco-hostname"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// lines calls do with each line of a compressed file.
+func lines(t testing.TB, path string, do func([]byte)) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewScanner(z)
+	in.Buffer(nil, 64<<20)
+	for in.Scan() {
+		do(in.Bytes())
+	}
+	if err := in.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agreement counts how many values agree, by name.
+type agreement struct {
+	agreed, total map[string]int
+	examples      map[string][]string
+}
+
+// newAgreement returns an empty count.
+func newAgreement() *agreement {
+	return &agreement{map[string]int{}, map[string]int{}, map[string][]string{}}
+}
+
+// maxExamples is how many disagreements of a name are shown.
+const maxExamples = 4
+
+// add counts a value.
+func (a *agreement) add(name string, ok bool, format string, args ...any) {
+	a.total[name]++
+	if ok {
+		a.agreed[name]++
+		return
+	}
+	if only := os.Getenv("GYR_FIELD"); only == name || only == "" && len(a.examples[name]) < maxExamples {
+		a.examples[name] = append(a.examples[name], fmt.Sprintf(format, args...))
+	}
+}
+
+// report logs what does not always agree, worst first, and fails below the floor. The floor is what
+// may disagree at most.
+func (a *agreement) report(t *testing.T, what string, floor int) {
+	t.Helper()
+	var names []string
+	agreed, total := 0, 0
+	for n := range a.total {
+		agreed += a.agreed[n]
+		total += a.total[n]
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		x, y := a.total[names[i]]-a.agreed[names[i]], a.total[names[j]]-a.agreed[names[j]]
+		return x > y || x == y && names[i] < names[j]
+	})
+	for _, n := range names {
+		if a.agreed[n] < a.total[n] || testing.Verbose() {
+			t.Logf("%s: %d of %d values agree", n, a.agreed[n], a.total[n])
+		}
+		for _, e := range a.examples[n] {
+			t.Logf("    %s", e)
+		}
+	}
+	t.Logf("%s: %d of %d values agree (%d do not)", what, agreed, total, total-agreed)
+	if total-agreed > floor {
+		t.Errorf("%s: %d values disagree, at most %d did", what, total-agreed, floor)
+	}
+}
+
+// sameJSON compares values; the elements of lists come in any order.
+func sameJSON(got, want []byte) bool {
+	if bytes.Equal(got, want) {
+		return true
+	}
+	var x, y any
+	if json.Unmarshal(got, &x) != nil || json.Unmarshal(want, &y) != nil {
+		return false
+	}
+	a, listA := x.([]any)
+	b, listB := y.([]any)
+	if listA && listB {
+		return slices.Equal(sorted(a), sorted(b))
+	}
+	return !listA && !listB && x == y
+}
+
+// sorted renders and sorts a list.
+func sorted(list []any) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, fmt.Sprint(v))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// cut shortens a text for messages.
+func cut(b []byte) string {
+	if len(b) > 200 {
+		return string(b[:200]) + "…"
+	}
+	return string(b)
+}
