@@ -45,6 +45,14 @@ func Ignored() filter.SyscallSet {
 	return s
 }
 
+// NamedIO returns the calls of plain input and output that a rule which needs the given calls names.
+func NamedIO(calls filter.SyscallSet) filter.SyscallSet {
+	if calls.Len() > manyCalls {
+		return filter.SyscallSet{}
+	}
+	return calls.Intersect(Ignored())
+}
+
 // stateSet returns the calls that the state needs to be complete.
 func stateSet() filter.SyscallSet {
 	var s filter.SyscallSet

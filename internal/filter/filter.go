@@ -53,6 +53,7 @@ type Compiler struct {
 	matchers map[string]matcher
 	programs map[string]*Program
 	memo     int
+	looking  bool // conditions are only looked at: the places do not count
 }
 
 // NewCompiler returns a compiler for conditions over the fields of cat.

@@ -85,6 +85,9 @@ const (
 
 // use counts one more place that refers to n and gives it a memo entry once that is worth it.
 func (c *Compiler) use(n *node) {
+	if c.looking {
+		return
+	}
 	n.uses++
 	if n.memo >= 0 || n.value != 0 {
 		return

@@ -60,6 +60,11 @@ var descriptions = map[string]string{
 	WarnCompileCondition:   "Warning in rule condition",
 	WarnUnknownKey:         "Unknown key",
 	NotePrecedence:         "Appended condition binds otherwise than it reads",
+	LintAlwaysFalse:        "Condition that never holds",
+	LintAlwaysTrue:         "Condition that always holds",
+	LintShadowed:           "Rule that an earlier one hides",
+	LintMissingField:       "Negated test of a field that may be missing",
+	LintUnusedException:    "Exception without values",
 }
 
 // describe says in a few words what a code means, "" if it is none of ours.

@@ -217,7 +217,7 @@ func (p *pass) parseMacros() {
 		if done.err != nil {
 			p.report.fail(p.syntaxFault(done.err, text, &m.cond))
 		} else {
-			t.tree, t.direct = done.tree, idents(done.tree)
+			t.tree, t.raw, t.direct = done.tree, done.tree, idents(done.tree)
 			if f := p.unknownList(&m.cond, m.place); f != nil {
 				p.report.fail(f)
 				t.tree = nil
@@ -358,9 +358,10 @@ func (p *pass) rule(d *draft) (*Rule, error) {
 		Name: d.name, Desc: d.desc, Output: d.output, ConditionText: d.cond.display(), CEL: d.cond.cel, Condition: whole.tree, Priority: d.priority,
 		Source: d.source, Tags: d.tags, Enabled: d.enabled, Capture: d.capture, CaptureDuration: d.captureDuration,
 		File: d.place.file.name, Line: d.place.last().Line + 1,
-		OutputText: output, macros: idents(done.tree), lists: lists,
+		OutputText: output, tree: done.tree, exceptions: d.exceptions, macros: idents(done.tree), lists: lists,
 	}
 	r.exceptionNames, r.exceptionFields, r.exceptionOperators = summarise(d.exceptions)
+	r.lint = lintInfoOf(d)
 	p.warnSuspects(d, whole.tree, text)
 	p.notePrecedence(d)
 	ok, err = p.output(d, r)

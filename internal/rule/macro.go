@@ -16,6 +16,7 @@ const maxNodes = 1 << 18
 type macroTree struct {
 	*macro
 	tree     syntax.Node // nil if it is broken
+	raw      syntax.Node // the tree with macros by name
 	nodes    int         // size of the tree
 	resolved bool        // the tree names no more macros
 	used     bool

@@ -118,9 +118,12 @@ type Rule struct {
 	File            string
 	Line            int // 1-based
 
+	tree          syntax.Node // the condition with its macros by name
+	exceptions    []*exception
 	macros, lists []string // named by the condition
 	// What the exceptions consist of, sorted.
 	exceptionNames, exceptionFields, exceptionOperators []string
+	lint                                                lintInfo
 }
 
 // Field is a JSON field that append_output adds: either a text made by a template, or the typed
@@ -141,6 +144,7 @@ type Macro struct {
 	File          string
 	Line          int
 
+	tree          syntax.Node // the condition with macros by name
 	macros, lists []string
 }
 
@@ -249,7 +253,7 @@ func (s *Set) fill(p *pass) {
 	for _, m := range p.macros {
 		s.Macros = append(s.Macros, &Macro{
 			Name: m.name, ConditionText: m.cond.display(), CEL: m.cond.cel, Condition: m.tree, Used: m.used, File: m.place.file.name,
-			Line: m.place.last().Line + 1, macros: m.direct, lists: m.lists,
+			Line: m.place.last().Line + 1, tree: m.raw, macros: m.direct, lists: m.lists,
 		})
 	}
 	for _, l := range p.lists {
