@@ -60,8 +60,9 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define MAX_SYSCALLS 512
 #define MAX_OPS 12
 
-/* The kinds of scratch memory: one for each program that could run inside another. */
-enum { SCRATCH_SYSCALL, SCRATCH_SCHED, SCRATCH_KINDS };
+/* The kinds of scratch memory: one for each hook. From Linux 7 on a program at a tracepoint can be interrupted
+ * by another task of its processor, in which another hook's program runs; its own does not then. */
+enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_KINDS };
 #define SLOT_ITER 0 /* the iterators' slot comes first, then the kinds of each processor */
 
 /* A walk from a directory entry up to the root of its mount namespace. */

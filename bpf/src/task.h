@@ -275,7 +275,7 @@ static __always_inline void put_caps(struct scratch *s, const struct cred *c)
 HOOK("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
-	struct scratch *s = scratch(SCRATCH_SCHED);
+	struct scratch *s = scratch(SCRATCH_EXEC);
 	if (!s)
 		return 0;
 	begin(s, EVENT_EXECVE, EXEC_PARAMS, GET(t, pid));
@@ -372,12 +372,15 @@ static __always_inline void put_clone(struct scratch *s, struct task_struct *t, 
 	put_u64(s, start_time(t));
 }
 
-/* parent_regs are the registers with which a task entered the kernel. */
+/* entry_regs are the registers with which t, the current task, entered the kernel. */
 static __always_inline struct pt_regs *entry_regs(struct task_struct *t)
 {
 #ifdef GYR_FAST
 	return (struct pt_regs *)bpf_task_pt_regs(t);
 #else
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	/* Before 5.15 they lie at the very top of the stack; newer kernels may leave room above them. */
 #ifdef __TARGET_ARCH_arm64
 	u64 top = (u64)BPF_CORE_READ(t, stack) + 16384 - 16;
 #else
@@ -402,7 +405,7 @@ static __always_inline struct pt_regs *entry_regs(struct task_struct *t)
 HOOK("sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct scratch *s = scratch(SCRATCH_SCHED);
+	struct scratch *s = scratch(SCRATCH_FORK);
 	if (!s || (GET(child, flags) & PF_KTHREAD))
 		return 0;
 	struct pt_regs *regs = entry_regs(parent);
@@ -497,7 +500,7 @@ static __always_inline s64 reaper(struct task_struct *t)
 HOOK("sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *t)
 {
-	struct scratch *s = scratch(SCRATCH_SCHED);
+	struct scratch *s = scratch(SCRATCH_EXIT);
 	if (!s || (GET(t, flags) & PF_KTHREAD))
 		return 0;
 	int code = GET(t, exit_code);

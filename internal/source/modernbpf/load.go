@@ -25,7 +25,8 @@ const (
 	FormPortable = "portable"
 )
 
-const scratchKinds = 2
+// scratchKinds is SCRATCH_KINDS of bpf/src/common.h.
+const scratchKinds = 4
 
 // iterPrograms need sleepable iterators; the snapshot can do without them.
 var iterPrograms = []string{"dump_task", "dump_file"}
