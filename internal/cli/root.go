@@ -20,6 +20,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+	"github.com/gyrfalcon/gyrfalcon/internal/rule"
 )
 
 // Main runs the program with its arguments and returns the exit code: 0, or 1 after any error.
@@ -63,6 +64,7 @@ type options struct {
 	dryRun      bool
 	replay      string
 	pageSize    bool
+	ruleSchema  bool
 	help        bool
 }
 
@@ -167,6 +169,7 @@ func (o *options) define(cmd *cobra.Command) {
 	f.StringVarP(&o.replay, "replay", "e", "", "read events from a capture `file` (- for standard input) instead of watching")
 	f.BoolVar(&o.dryRun, "dry-run", false, "start up to the point where events would be read, and exit")
 	f.BoolVar(&o.version, "version", false, "print the versions and exit")
+	f.BoolVar(&o.ruleSchema, "rule-schema", false, "print the JSON schema of rules files and exit")
 	f.BoolVar(&o.pageSize, "page-size", false, "print the system's page size and exit")
 	f.BoolVarP(&o.help, "help", "h", false, "print this help and exit")
 
@@ -192,7 +195,7 @@ var pendingFlags = []struct {
 	value bool
 }{
 	{"support", false}, {"list-plugins", false}, {"plugin-info", true}, {"enable-source", true},
-	{"disable-source", true}, {"config-schema", false}, {"rule-schema", false},
+	{"disable-source", true}, {"config-schema", false},
 }
 
 // refusePending is the error about a flag that is not there yet.
@@ -229,6 +232,10 @@ func (o *options) run(ctx context.Context, cmd *cobra.Command) error {
 	if o.pageSize {
 		fmt.Fprintln(o.stdout, os.Getpagesize())
 		return nil
+	}
+	if o.ruleSchema {
+		_, err := o.stdout.Write(rule.JSONSchema())
+		return err
 	}
 	cfg, problems, err := o.load()
 	if err != nil {

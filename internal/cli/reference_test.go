@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+//go:generate env GYR_UPDATE=1 go test -run TestReference .
+
+// references are the pages of the manual that the program itself prints.
+var references = []struct {
+	file, head string
+	args       []string
+}{
+	{"fields.md", `# Fields
+
+What conditions and outputs can ask of an event. A field that takes an argument has it in brackets:
+` + "`proc.aname[2]`, `evt.arg[flags]`" + `. Of a field without a value every comparison is false; outputs print
+` + "`<NA>`" + `. ` + "`gyr --list`" + ` prints the same with the fields of your configuration.
+
+`, []string{"--list", "--format", "markdown"}},
+	{"events.md", `# Events
+
+What happens, with the parameters that ` + "`evt.arg.NAME`" + ` asks for. Rules see the rows marked ` + "`<`" + `, the end of a
+system call, where its result is known. ` + "`gyr --list-events`" + ` prints the same.
+
+`, []string{"--list-events", "--format", "markdown"}},
+}
+
+// The generated pages of the manual are current; go generate writes them.
+func TestReference(t *testing.T) {
+	for _, r := range references {
+		var out, errs bytes.Buffer
+		if code := Main(append(r.args, "-c", os.DevNull), &out, &errs); code != 0 {
+			t.Fatalf("%s: %s", r.file, &errs)
+		}
+		want := append([]byte(r.head), bytes.TrimRight(out.Bytes(), "\n")...)
+		want = append(want, '\n')
+		file := filepath.Join("..", "..", "docs", "reference", r.file)
+		if os.Getenv("GYR_UPDATE") == "1" {
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("docs/reference/%s is out of date: run go generate ./internal/cli", r.file)
+		}
+	}
+}
