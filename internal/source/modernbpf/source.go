@@ -100,7 +100,7 @@ type Source struct {
 	// late counts events that came after a later one was delivered, malformed records that could
 	// not be read.
 	late, malformed atomic.Uint64
-	quiet           int // looks in a row that found nothing
+	batch           uint64 // bytes read since the last rest
 
 	snapshot snapshot
 	final    source.Stats
@@ -299,11 +299,14 @@ func (s *Source) now() uint64 {
 // an earlier time comes first.
 const slack = 30 * time.Microsecond
 
-// How long the source rests when it finds nothing: while events flow it polls, since a wake-up
-// for each event costs more than the event; when it is quiet it sleeps until the kernel wakes it.
+// How long the source rests when it finds nothing new. While events flow it looks again after a
+// pause, since a wake-up costs as much as reading hundreds of events: a short one if the newest batch
+// was large, so that the rings do not fill. When a look finds nothing it sleeps until the kernel
+// wakes it. The pause bounds an alert's delay.
 const (
-	pollPause  = time.Millisecond
-	quietLooks = 8
+	pollPause  = 4 * time.Millisecond
+	floodPause = 200 * time.Microsecond
+	floodBatch = 256 << 10 // bytes
 	sleepMax   = 100 * time.Millisecond
 )
 
@@ -351,12 +354,12 @@ func (s *Source) take() []byte {
 		if r = s.pick(); r == nil {
 			return nil
 		}
-		s.quiet = 0
 	}
 	if r.ts < s.last {
 		s.late.Add(1)
 	}
 	s.last = r.ts
+	s.batch += uint64(len(r.head))
 	s.current = r
 	return r.head
 }
@@ -399,16 +402,20 @@ func (s *Source) empty() bool {
 	return true
 }
 
-// rest waits for events: by a short pause while they flow, asleep when it has been quiet.
+// rest waits for events: by a pause while they flow, asleep when a look found none.
 func (s *Source) rest() {
-	if !s.empty() {
+	if !s.empty() && s.batch == 0 {
 		// Something waits behind the horizon.
-		time.Sleep(2 * slack)
+		nap(2 * slack)
 		return
 	}
-	s.quiet++
-	if s.quiet < quietLooks {
-		time.Sleep(pollPause)
+	if batch := s.batch; batch > 0 {
+		s.batch = 0
+		if batch > floodBatch {
+			nap(floodPause)
+		} else {
+			nap(pollPause)
+		}
 		return
 	}
 	atomic.StoreUint32(&s.ctl.ReaderSleeps, 1)
@@ -418,6 +425,18 @@ func (s *Source) rest() {
 	}
 	atomic.StoreUint32(&s.ctl.ReaderSleeps, 0)
 	s.syncClock()
+}
+
+// nap pauses the thread. With a second processor for the other goroutines it sleeps without telling
+// the scheduler, which halves what a pause costs (docs/performance.md); the scheduler's own signal
+// ends the sleep when it needs the processor.
+func nap(d time.Duration) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		time.Sleep(d)
+		return
+	}
+	ts := unix.NsecToTimespec(int64(d))
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 }
 
 // Stop detaches the programs; what the rings hold can still be read.
