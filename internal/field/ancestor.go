@@ -4,6 +4,7 @@ package field
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
@@ -92,7 +93,8 @@ func (up kin) print(get func(*state.Process) string) func(*Context, *Arg) (Value
 	texts := up.texts(get)
 	return func(c *Context, a *Arg) (Value, bool) {
 		c.Strs = texts(c, a, c.Strs[:0])
-		return joined(c, c.Strs)
+		v, ok := joined(c, c.Strs)
+		return v, ok && (a.Given || v.Str != "")
 	}
 }
 
@@ -147,7 +149,7 @@ func joined(c *Context, texts []string) (Value, bool) {
 		b = append(b, text...)
 	}
 	v.Str = c.Keep(b)
-	return v, true
+	return v, strings.Trim(v.Str, " ") != ""
 }
 
 func procAArgs(c *Context, a *Arg) (string, bool) {

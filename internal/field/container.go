@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // containerFields are the fields of the container that the process runs in.
@@ -18,35 +19,35 @@ var containerFields = []Field{
 		Doc: "The container's id, cut to 12 characters; host for processes outside of containers."},
 	{Name: "container.full_id", Type: event.CharBuf, Str: containerFullID,
 		Doc: "The container's whole id; host for processes outside of containers."},
-	{Name: "container.name", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *Metadata) string { return m.Name }),
+	{Name: "container.name", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *state.Metadata) string { return m.Name }),
 		Doc: "The container's name; host for processes outside of containers."},
-	{Name: "container.image", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Image }),
+	{Name: "container.image", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Image }),
 		Doc: "The container's image as it was asked for, such as debian:12."},
-	{Name: "container.image.id", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.ImageID }),
+	{Name: "container.image.id", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.ImageID }),
 		Doc: "Id of the container's image."},
 	{Name: "container.type", Type: event.CharBuf, Str: containerType,
 		Doc: "The runtime that made the container, such as docker, cri, containerd or podman; host for processes outside of containers."},
-	{Name: "container.privileged", Type: event.Bool, Bool: metaBool(func(m *Metadata) bool { return m.Privileged }),
+	{Name: "container.privileged", Type: event.Bool, Bool: metaBool(func(m *state.Metadata) bool { return m.Privileged }),
 		Doc: "True if the container runs with all privileges."},
 	{Name: "container.mounts", Type: event.CharBuf, Str: containerMounts,
 		Doc: "The container's mounts as source:destination:mode:writable:propagation, with commas between them."},
 	{Name: "container.mount", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, appendMount),
 		Doc: "One mount of the container, by position or by a pattern that its source matches: container.mount[/etc]."},
-	{Name: "container.mount.source", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(byDest, func(b []byte, m *Mount) []byte { return append(b, m.Source...) }),
+	{Name: "container.mount.source", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(byDest, func(b []byte, m *state.Mount) []byte { return append(b, m.Source...) }),
 		Doc: "Source of a mount, by position or by a pattern that its destination matches."},
-	{Name: "container.mount.dest", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *Mount) []byte { return append(b, m.Dest...) }),
+	{Name: "container.mount.dest", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *state.Mount) []byte { return append(b, m.Dest...) }),
 		Doc: "Destination of a mount, by position or by a pattern that its source matches."},
-	{Name: "container.mount.mode", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *Mount) []byte { return append(b, m.Mode...) }),
+	{Name: "container.mount.mode", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *state.Mount) []byte { return append(b, m.Mode...) }),
 		Doc: "Mode of a mount, by position or by a pattern that its source matches."},
-	{Name: "container.mount.rdwr", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *Mount) []byte { return strconv.AppendBool(b, m.Writable) }),
+	{Name: "container.mount.rdwr", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *state.Mount) []byte { return strconv.AppendBool(b, m.Writable) }),
 		Doc: "true or false: whether a mount can be written to; by position or by a pattern that its source matches."},
-	{Name: "container.mount.propagation", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *Mount) []byte { return append(b, m.Propagation...) }),
+	{Name: "container.mount.propagation", Type: event.CharBuf, Arg: ArgRequired, Parse: parseMount, Str: mountText(bySource, func(b []byte, m *state.Mount) []byte { return append(b, m.Propagation...) }),
 		Doc: "Propagation of a mount, by position or by a pattern that its source matches."},
-	{Name: "container.image.repository", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *Metadata) string { return m.Repository }),
+	{Name: "container.image.repository", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *state.Metadata) string { return m.Repository }),
 		Doc: "The container's image without tag and digest, such as docker.io/library/debian."},
-	{Name: "container.image.tag", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *Metadata) string { return m.Tag }),
+	{Name: "container.image.tag", Type: event.CharBuf, Flags: FormatSuggested, Str: metaText(func(m *state.Metadata) string { return m.Tag }),
 		Doc: "Tag of the container's image, such as latest."},
-	{Name: "container.image.digest", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Digest }),
+	{Name: "container.image.digest", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Digest }),
 		Doc: "Digest under which the registry has the container's image."},
 	{Name: "container.healthcheck", Type: event.CharBuf, Flags: Deprecated, Str: none,
 		Doc: "No longer has a value."},
@@ -58,19 +59,19 @@ var containerFields = []Field{
 		Doc: "When the container's first process was started, in nanoseconds since the epoch."},
 	{Name: "container.duration", Type: event.RelTime, Uint: containerDuration,
 		Doc: "Nanoseconds from the start of the container's first process to the event."},
-	{Name: "container.ip", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.IP }),
+	{Name: "container.ip", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.IP }),
 		Doc: "The container's first IPv4 address."},
-	{Name: "container.cni.json", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.CNI }),
+	{Name: "container.cni.json", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.CNI }),
 		Doc: "What the network plugin answered when the container's network was made, as JSON."},
-	{Name: "container.host_pid", Type: event.Bool, Bool: metaBool(func(m *Metadata) bool { return m.HostPID }),
+	{Name: "container.host_pid", Type: event.Bool, Bool: metaBool(func(m *state.Metadata) bool { return m.HostPID }),
 		Doc: "True if the container shares the host's pid namespace."},
-	{Name: "container.host_network", Type: event.Bool, Bool: metaBool(func(m *Metadata) bool { return m.HostNetwork }),
+	{Name: "container.host_network", Type: event.Bool, Bool: metaBool(func(m *state.Metadata) bool { return m.HostNetwork }),
 		Doc: "True if the container shares the host's network namespace."},
-	{Name: "container.host_ipc", Type: event.Bool, Bool: metaBool(func(m *Metadata) bool { return m.HostIPC }),
+	{Name: "container.host_ipc", Type: event.Bool, Bool: metaBool(func(m *state.Metadata) bool { return m.HostIPC }),
 		Doc: "True if the container shares the host's IPC namespace."},
-	{Name: "container.label", Type: event.CharBuf, Arg: ArgRequired, DotArg: true, Parse: parseLabel, Str: metaLabel(func(m *Metadata) []Label { return m.Labels }),
+	{Name: "container.label", Type: event.CharBuf, Arg: ArgRequired, DotArg: true, Parse: parseLabel, Str: metaLabel(func(m *state.Metadata) []state.Label { return m.Labels }),
 		Doc: "Value of one label of the container: container.label[maintainer]."},
-	{Name: "container.labels", Type: event.CharBuf, Str: metaLabels(func(m *Metadata) []Label { return m.Labels }),
+	{Name: "container.labels", Type: event.CharBuf, Str: metaLabels(func(m *state.Metadata) []state.Label { return m.Labels }),
 		Doc: "The container's labels as key:value with commas between them."},
 	{Name: "proc.is_container_healthcheck", Type: event.Bool, Flags: Deprecated, Bool: noBool,
 		Doc: "No longer has a value."},
@@ -83,45 +84,23 @@ var containerFields = []Field{
 // hostText is the id, name and type that processes outside of containers have.
 const hostText = "host"
 
-// Metadata is what a container runtime tells of a container.
-type Metadata struct {
-	Name, Image, ImageID, Repository, Tag, Digest string
-	IP, CNI                                       string
-	Privileged, HostPID, HostNetwork, HostIPC     bool
-	Labels                                        []Label
-	Mounts                                        []Mount
-	Pod                                           Pod
-}
-
-// Pod is what a container runtime tells of the pod that a container is part of.
-type Pod struct {
-	SandboxID, IP, CNI string
-	Labels             []Label
-}
-
-// Label is a key with its value.
-type Label struct{ Key, Value string }
-
-// Mount is one mount of a container.
-type Mount struct {
-	Source, Dest, Mode, Propagation string
-	Writable                        bool
-}
-
 // hostMetadata is what is known of the host as if it were a container.
-var hostMetadata = Metadata{Name: hostText}
+var hostMetadata = state.Metadata{Name: hostText}
 
-// metadata is what is known of the event's container, nil if nothing is. State holds no metadata
-// yet: it is to be asked here.
-func metadata(c *Context) *Metadata {
-	if p := process(c); p != nil && p.Container.ID == "" {
+// metadata is what is known of the event's container, nil if nothing is.
+func metadata(c *Context) *state.Metadata {
+	p := process(c)
+	switch {
+	case p == nil:
+		return nil
+	case p.Container.ID == "":
 		return &hostMetadata
 	}
-	return nil
+	return c.State.Metadata(p.Container.ID)
 }
 
 // metaText makes the getter of a text of the container's metadata.
-func metaText(get func(*Metadata) string) func(*Context, *Arg) (string, bool) {
+func metaText(get func(*state.Metadata) string) func(*Context, *Arg) (string, bool) {
 	return func(c *Context, _ *Arg) (string, bool) {
 		if m := metadata(c); m != nil {
 			return get(m), true
@@ -131,7 +110,7 @@ func metaText(get func(*Metadata) string) func(*Context, *Arg) (string, bool) {
 }
 
 // metaBool makes the getter of something true or false of the container's metadata.
-func metaBool(get func(*Metadata) bool) func(*Context, *Arg) (bool, bool) {
+func metaBool(get func(*state.Metadata) bool) func(*Context, *Arg) (bool, bool) {
 	return func(c *Context, _ *Arg) (bool, bool) {
 		if m := metadata(c); m != nil {
 			return get(m), true
@@ -162,6 +141,9 @@ func containerFullID(c *Context, _ *Arg) (string, bool) {
 		return "", false
 	case p.Container.ID == "":
 		return hostText, true
+	}
+	if m := c.State.Metadata(p.Container.ID); m != nil {
+		return m.FullID, true
 	}
 	return p.Container.FullID, true
 }
@@ -204,7 +186,7 @@ func containerMounts(c *Context, _ *Arg) (string, bool) {
 	return c.Keep(b), true
 }
 
-func appendMount(b []byte, m *Mount) []byte {
+func appendMount(b []byte, m *state.Mount) []byte {
 	b = append(b, m.Source...)
 	b = append(b, ':')
 	b = append(b, m.Dest...)
@@ -231,11 +213,11 @@ func parseMount(a *Arg) error {
 	return nil
 }
 
-func bySource(m *Mount) string { return m.Source }
-func byDest(m *Mount) string   { return m.Dest }
+func bySource(m *state.Mount) string { return m.Source }
+func byDest(m *state.Mount) string   { return m.Dest }
 
 // mountText makes the getter of a text of one mount; key is what a pattern is matched with.
-func mountText(key func(*Mount) string, add func([]byte, *Mount) []byte) func(*Context, *Arg) (string, bool) {
+func mountText(key func(*state.Mount) string, add func([]byte, *state.Mount) []byte) func(*Context, *Arg) (string, bool) {
 	return func(c *Context, a *Arg) (string, bool) {
 		m := metadata(c)
 		if m == nil {
@@ -260,7 +242,7 @@ func parseLabel(a *Arg) error {
 }
 
 // metaLabel makes the getter of the value of one label.
-func metaLabel(get func(*Metadata) []Label) func(*Context, *Arg) (string, bool) {
+func metaLabel(get func(*state.Metadata) []state.Label) func(*Context, *Arg) (string, bool) {
 	return func(c *Context, a *Arg) (string, bool) {
 		m := metadata(c)
 		if m == nil {
@@ -270,7 +252,7 @@ func metaLabel(get func(*Metadata) []Label) func(*Context, *Arg) (string, bool) 
 	}
 }
 
-func labelValue(labels []Label, key string) (string, bool) {
+func labelValue(labels []state.Label, key string) (string, bool) {
 	for i := range labels {
 		if labels[i].Key == key {
 			return labels[i].Value, true
@@ -280,7 +262,7 @@ func labelValue(labels []Label, key string) (string, bool) {
 }
 
 // metaLabels makes the getter of all labels but those that Kubernetes itself puts there.
-func metaLabels(get func(*Metadata) []Label) func(*Context, *Arg) (string, bool) {
+func metaLabels(get func(*state.Metadata) []state.Label) func(*Context, *Arg) (string, bool) {
 	return func(c *Context, _ *Arg) (string, bool) {
 		m := metadata(c)
 		if m == nil {

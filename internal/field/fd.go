@@ -321,7 +321,7 @@ func appendFDMeaning(dst []byte, c *Context, num int64) []byte {
 	dst = append(dst, '<')
 	dst = append(dst, fdChar(f.Type)...)
 	if isIPSock(f) {
-		switch f.L4 {
+		switch f.Transport() {
 		case state.L4TCP:
 			dst = append(dst, 't')
 		case state.L4UDP:

@@ -123,9 +123,8 @@ func far(c *Context, f *state.FD) (netip.AddrPort, bool) {
 	return f.Source, true
 }
 
-// sourceIsNear reports whether the source is this machine's end. The addresses of the machine tell
-// for its own processes; inside a container, and where they are not known, the role does: a client
-// is at the source, a server at the destination.
+// sourceIsNear reports whether the source is this machine's end. The addresses of the machine tell;
+// where they are not known, the role does: a client is at the source, a server at the destination.
 func sourceIsNear(c *Context, f *state.FD) bool {
 	if local, ok := isLocal(c, f.Source.Addr()); ok {
 		return local
@@ -133,16 +132,39 @@ func sourceIsNear(c *Context, f *state.FD) bool {
 	return f.Flags&state.FDRoleClient != 0
 }
 
-// isLocal reports whether an address is one of the machine's; ok is false if that is not known.
+// isLocal reports whether an address is one of the machine's, or of the container in which the process
+// runs; ok is false if that is not known. Of IPv6 addresses the upper half counts, which is the network.
 func isLocal(c *Context, ip netip.Addr) (local, ok bool) {
 	if c.Machine == nil || c.Machine.Addrs == nil {
 		return false, false
 	}
-	if p := process(c); p != nil && p.Container.ID != "" {
-		return false, false
+	ip = ip.Unmap()
+	p := process(c)
+	inside := p != nil && p.Container.ID != ""
+	if ip.Is6() {
+		return !inside && c.Machine.hasNet(ip), true
 	}
-	_, local = c.Machine.Addrs[ip.Unmap()]
+	if inside {
+		if m := c.State.Metadata(p.Container.ID); m != nil && m.IP == ip.String() {
+			return true, true
+		}
+	}
+	_, local = c.Machine.Addrs[ip]
 	return local, true
+}
+
+// hasNet reports whether an interface of the machine is in the network of an IPv6 address.
+func (m *Machine) hasNet(ip netip.Addr) bool {
+	if _, ok := m.Addrs[ip]; ok {
+		return true
+	}
+	want := ip.As16()
+	for a := range m.Addrs {
+		if b := a.As16(); a.Is6() && [8]byte(b[:8]) == [8]byte(want[:8]) {
+			return true
+		}
+	}
+	return false
 }
 
 // interfaceAddrs are the addresses of the interfaces of the program's own network namespace.
@@ -266,7 +288,7 @@ func fdL4Proto(c *Context, _ *Arg) (string, bool) {
 		return "", false
 	}
 	if isIPSock(f) {
-		switch f.L4 {
+		switch f.Transport() {
 		case state.L4TCP:
 			return "tcp", true
 		case state.L4UDP:
@@ -303,7 +325,15 @@ func fdIsServer(c *Context, _ *Arg) (bool, bool) {
 	case !isConn(f):
 		return false, true
 	}
-	if local, ok := isLocal(c, f.Dest.Addr()); ok {
+	dest := f.Dest.Addr()
+	switch {
+	case dest.IsValid():
+	case f.Type == state.FDIPv6Sock:
+		dest = netip.IPv6Unspecified()
+	default:
+		dest = netip.IPv4Unspecified()
+	}
+	if local, ok := isLocal(c, dest); ok {
 		return local, true
 	}
 	return f.Flags&state.FDRoleServer != 0, true

@@ -2,7 +2,10 @@
 
 package field
 
-import "github.com/gyrfalcon/gyrfalcon/internal/event"
+import (
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+)
 
 // k8sFields are the fields of the pod that the container is part of, as its runtime tells them.
 var k8sFields = []Field{
@@ -14,17 +17,17 @@ var k8sFields = []Field{
 		Doc: "The pod's unique id in the cluster, as k8s.pod.uid."},
 	{Name: "k8s.pod.uid", Type: event.CharBuf, Str: podLabel("io.kubernetes.pod.uid"),
 		Doc: "The pod's unique id in the cluster."},
-	{Name: "k8s.pod.sandbox_id", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Pod.SandboxID[:min(12, len(m.Pod.SandboxID))] }),
+	{Name: "k8s.pod.sandbox_id", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Pod.SandboxID[:min(12, len(m.Pod.SandboxID))] }),
 		Doc: "Id of the pod's sandbox container, cut to 12 characters."},
-	{Name: "k8s.pod.full_sandbox_id", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Pod.SandboxID }),
+	{Name: "k8s.pod.full_sandbox_id", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Pod.SandboxID }),
 		Doc: "Whole id of the pod's sandbox container."},
-	{Name: "k8s.pod.label", Type: event.CharBuf, Arg: ArgRequired, DotArg: true, Parse: parseLabel, Str: metaLabel(func(m *Metadata) []Label { return m.Pod.Labels }),
+	{Name: "k8s.pod.label", Type: event.CharBuf, Arg: ArgRequired, DotArg: true, Parse: parseLabel, Str: metaLabel(func(m *state.Metadata) []state.Label { return m.Pod.Labels }),
 		Doc: "Value of one label of the pod: k8s.pod.label[app]."},
-	{Name: "k8s.pod.labels", Type: event.CharBuf, Str: metaLabels(func(m *Metadata) []Label { return m.Pod.Labels }),
+	{Name: "k8s.pod.labels", Type: event.CharBuf, Str: metaLabels(func(m *state.Metadata) []state.Label { return m.Pod.Labels }),
 		Doc: "The pod's labels as key:value with commas between them."},
-	{Name: "k8s.pod.ip", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Pod.IP }),
+	{Name: "k8s.pod.ip", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Pod.IP }),
 		Doc: "The pod's address."},
-	{Name: "k8s.pod.cni.json", Type: event.CharBuf, Str: metaText(func(m *Metadata) string { return m.Pod.CNI }),
+	{Name: "k8s.pod.cni.json", Type: event.CharBuf, Str: metaText(func(m *state.Metadata) string { return m.Pod.CNI }),
 		Doc: "What the network plugin answered when the pod's network was made, as JSON."},
 	{Name: "k8s.rc.name", Type: event.CharBuf, Flags: Deprecated, Str: none,
 		Doc: "No longer has a value: runtimes do not tell it. Use k8smeta.rc.name."},

@@ -28,7 +28,7 @@ var threadFields = []Field{
 		Doc: "True if the executed file lies in a lower layer of an overlay: it is part of the container's image."},
 	{Name: "proc.is_exe_from_memfd", Type: event.Bool, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.FromMemFD }),
 		Doc: "True if the executed file was made by memfd_create, so that it lies in memory alone."},
-	{Name: "proc.is_sid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.SID == p.VPID || p.SID == p.PID && p.SID > 0 }),
+	{Name: "proc.is_sid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.SID == p.VPID }),
 		Doc: "True if the process leads its session."},
 	{Name: "proc.is_vpgid_leader", Type: event.Bool, Bool: procBool(func(p *state.Process) bool { return p.VPGID == p.VPID }),
 		Doc: "True if the process leads its process group, by the numbers of its pid namespace. The first process of what a shell was told to run usually does."},
@@ -304,7 +304,7 @@ func procChilds(p *state.Process) uint64 {
 	return uint64(max(n, 0))
 }
 
-func threadCPU(c *Context, _ *Arg) (float64, bool) { return 0, isProcInfo(c.Ev) }
+func threadCPU(c *Context, _ *Arg) (float64, bool) { return 0, c.Thread != nil && isProcInfo(c.Ev) }
 
 func mainVMSize(t *state.Thread) uint64 {
 	if !isMain(t) {

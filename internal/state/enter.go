@@ -54,12 +54,11 @@ func (s *State) onEnter(ev *event.Event, t *Thread) {
 		e.dirfd = intOf(ev, enterExecveatDir, atCwd)
 		e.flags = uint32(uintOf(ev, enterExecveatFlags, 0))
 	}
-	e.text = e.text[:0]
-	if v, ok := ev.Text(name); ok {
-		e.text = append(e.text, v...)
-	} else {
-		e.text = append(e.text, na...)
+	v, ok := ev.Text(name)
+	if !ok {
+		e.typ = 0 // old captures hold enter events without values
 	}
+	e.text = append(e.text[:0], v...)
 }
 
 // of reports whether the kept event belongs to the exit event of that type, and forgets it.

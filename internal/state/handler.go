@@ -54,6 +54,7 @@ func init() {
 		brk: (*State).onMemory, mmap: (*State).onMemory, mmap2: (*State).onMemory, munmap: (*State).onMemory,
 		event.Switch: (*State).onSwitch,
 
+		event.Container: (*State).onContainer, event.AsyncEvent: (*State).onAsync,
 		event.UserAdded: (*State).onUserAdded, event.UserDeleted: (*State).onUserDeleted,
 		event.GroupAdded: (*State).onGroupAdded, event.GroupDeleted: (*State).onGroupDeleted,
 

@@ -35,7 +35,7 @@ func (s *State) leader(t *Thread, id int64, of func(*Process) int64, host bool) 
 	for a, n := p, 0; a != nil && n < maxDepth && of(a) == id; a, n = a.up(), n+1 {
 		last = a
 	}
-	if last == p && p.VPID != id {
+	if last == p {
 		return nil
 	}
 	return last

@@ -29,6 +29,9 @@ func (s *State) onSwitch(ev *event.Event, t *Thread) {
 	}
 	t.PFMajor = uintOf(ev, switchMajor, t.PFMajor)
 	t.PFMinor = uintOf(ev, switchMinor, t.PFMinor)
+	if main := t.Proc.Main; main != nil {
+		t = main // the threads share their memory
+	}
 	s.setVM(ev, t, switchSize)
 }
 

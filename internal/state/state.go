@@ -103,6 +103,7 @@ type State struct {
 
 	containers *container.Matcher
 	users      userTables
+	meta       map[string]*Metadata // by the containers' ids
 	proc       *procFS
 	snap       snapshot
 

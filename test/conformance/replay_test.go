@@ -169,7 +169,7 @@ func (a *agreement) add(name string, ok bool, format string, args ...any) {
 		a.agreed[name]++
 		return
 	}
-	if only := os.Getenv("GYR_FIELD"); only == name || only == "" && len(a.examples[name]) < maxExamples {
+	if len(a.examples[name]) < maxExamples || os.Getenv("GYR_EXAMPLES") == "all" {
 		a.examples[name] = append(a.examples[name], fmt.Sprintf(format, args...))
 	}
 }

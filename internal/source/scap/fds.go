@@ -46,6 +46,9 @@ func (s *Source) readFD(b []byte) (int, error) {
 	return n, nil
 }
 
+// openCloseExec is the flag of files that an exec closes.
+const openCloseExec = 4096
+
 // fdEntry reads the values of a descriptor.
 func fdEntry(c *cursor, f *state.FD, sized bool) {
 	f.Num, f.Ino, f.Type = c.i64(), c.u64(), state.FDType(c.u8())
@@ -57,7 +60,9 @@ func fdEntry(c *cursor, f *state.FD, sized bool) {
 		}
 		src, dst := c.addr(n), c.addr(n)
 		f.Source, f.Dest = netip.AddrPortFrom(src, c.u16()), netip.AddrPortFrom(dst, c.u16())
-		f.L4 = state.L4Proto(c.u8())
+		if f.L4 = state.L4Proto(c.u8()); f.L4 == state.L4TCP {
+			f.Flags |= state.FDConnected
+		}
 		f.SetName(string(appendEnd(append(appendEnd(nil, f.Source), "->"...), f.Dest)))
 	case state.FDIPv4ServSock, state.FDIPv6ServSock:
 		n := 4
@@ -71,7 +76,9 @@ func fdEntry(c *cursor, f *state.FD, sized bool) {
 		f.UnixSource, f.UnixDest = c.u64(), c.u64()
 		f.SetName(c.text())
 	case state.FDFileV2:
-		f.Open = c.u32()
+		if f.Open = c.u32(); f.Open&openCloseExec != 0 {
+			f.Flags |= state.FDCloseOnExec
+		}
 		f.SetName(c.text())
 		if sized && c.left() >= 4 {
 			f.Dev = c.u32()
