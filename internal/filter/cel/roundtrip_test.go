@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,4 +110,41 @@ func TestRoundTripOfTables(t *testing.T) {
 func compiles(n syntax.Node) bool {
 	_, _, err := filter.NewCompiler(field.Default()).Compile(n, filter.SyscallSource)
 	return err == nil
+}
+
+// The table of the manual says what is so.
+func TestManual(t *testing.T) {
+	data, err := os.ReadFile("../../../docs/rules-cel.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := regexp.MustCompile("^\\| `([^`]*)`[^|]*\\| `([^`]*)`")
+	rows := 0
+	for line := range strings.Lines(string(data)) {
+		m := spans.FindStringSubmatch(line)
+		if m == nil || m[2] == "the same" {
+			continue
+		}
+		want, err := syntax.Parse(m[1])
+		if err != nil { // an operand
+			want, err = syntax.Parse(m[1] + " exists")
+			m[2] = "has(" + m[2] + ")"
+		}
+		if err != nil {
+			t.Errorf("%s: %v", m[1], err)
+			continue
+		}
+		got, err := Parse(m[2], field.Default())
+		if err != nil {
+			t.Errorf("%s: %v", m[2], err)
+			continue
+		}
+		if !syntax.Equal(Normal(want), Normal(got.Node)) {
+			t.Errorf("%s means %s, not %s", m[2], syntax.Print(got.Node), m[1])
+		}
+		rows++
+	}
+	if rows < 30 {
+		t.Errorf("only %d rows of the table are checked", rows)
+	}
 }
