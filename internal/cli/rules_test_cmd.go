@@ -12,6 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/ruletest"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+	"github.com/gyrfalcon/gyrfalcon/internal/source/scap"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 func init() { rulesCommands = append(rulesCommands, newRulesTest) }
@@ -66,7 +69,7 @@ func (t *testOptions) test(paths []string) error {
 	if t.format != "text" && t.format != "json" {
 		return fmt.Errorf("--format: %q is neither text nor json", t.format)
 	}
-	o := ruletest.Options{Coverage: t.coverage || t.coverageMin > 0}
+	o := ruletest.Options{Coverage: t.coverage || t.coverageMin > 0, Capture: capture}
 	var err error
 	if t.run != "" {
 		if o.Run, err = regexp.Compile(t.run); err != nil {
@@ -91,6 +94,11 @@ func (t *testOptions) test(paths []string) error {
 		return fmt.Errorf("the coverage is %.1f%%, less than %.1f%%", c.Percent(), t.coverageMin)
 	}
 	return nil
+}
+
+// capture makes a source of a capture file.
+func capture(path string, st *state.State) source.Source {
+	return scap.New(scap.Options{Path: path, State: st})
 }
 
 // write writes the report where it is wanted.

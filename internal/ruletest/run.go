@@ -3,10 +3,14 @@
 package ruletest
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +21,10 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/rule"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // Options say how tests are run.
@@ -30,6 +37,9 @@ type Options struct {
 	Run *regexp.Regexp
 	// Coverage asks for the coverage of the rules.
 	Coverage bool
+	// Capture makes a source of a capture file, which enters into the state what runs when it
+	// begins; nil: cases with captures are refused.
+	Capture func(path string, st *state.State) source.Source
 }
 
 // Report is what came of files of tests.
@@ -120,6 +130,7 @@ func Run(files []string, o Options) *Report {
 // run runs the cases of a suite.
 func (s *Suite) run(o *Options, result *FileResult, coverage *Coverage) {
 	s.checkFields(o.Catalogue)
+	s.checkCaptures(o)
 	rules, problems := s.load(o)
 	if len(problems) > 0 {
 		result.Problems = problems
@@ -139,6 +150,15 @@ func (s *Suite) run(o *Options, result *FileResult, coverage *Coverage) {
 			continue
 		}
 		result.Cases = append(result.Cases, r.run(c))
+	}
+}
+
+// checkCaptures refuses captures where none can be read.
+func (s *Suite) checkCaptures(o *Options) {
+	for _, c := range s.Cases {
+		if c.Capture.node != nil && o.Capture == nil {
+			s.r.bad(c.Capture.node, "write the events down, or give values under fields:", "capture files cannot be read here")
+		}
 	}
 }
 
@@ -171,37 +191,42 @@ type runner struct {
 // target is an engine with the rules that a case tests.
 type target struct {
 	engine *engine.Engine
-	ctx    *field.Context
 	set    *rule.Set
-	alerts []*alert.Alert
-	err    error
+	alerts []*alert.Alert // of the event that happens
 }
 
-// happening is what one record led to.
-type happening struct {
-	step   *step
-	what   string
-	alerts []*alert.Alert
-	// near tells for the rules that a case names how far the event was from them.
-	near map[string]nearness
+// course is what the events of a case led to.
+type course struct {
+	alerts []raised
+	types  map[string]bool // names of the events that happened
+	near   map[string]*nearness
+	events int
 }
 
-// nearness is how a rule saw an event.
+// raised is an alert with the event that raised it.
+type raised struct {
+	*alert.Alert
+	index int // of the event in the case, from 1
+	what  string
+}
+
+// nearness is how near the events came to a rule that the case expects: the nearest of them.
 type nearness struct {
 	failures int
-	typed    bool // the rule looks at events of this type
+	index    int
+	what     string
 	why      []string
 }
 
 // target returns the engine for a case; cat has the fields.
-func (r *runner) target(c *Case, cat *field.Catalogue, set *rule.Set) *target {
+func (r *runner) target(c *Case, cat *field.Catalogue, set *rule.Set) (*target, error) {
 	on := map[string]bool{}
 	for _, w := range append(slices.Clone(r.suite.Enable), c.Enable...) {
 		on[w.Text] = true
 	}
 	key := strings.Join(sortedKeys(on), "\x00")
 	if t := r.engines[key]; t != nil && cat == r.o.Catalogue {
-		return t
+		return t, nil
 	}
 	enabled := *set
 	enabled.Rules = slices.Clone(set.Rules)
@@ -213,127 +238,198 @@ func (r *runner) target(c *Case, cat *field.Catalogue, set *rule.Set) *target {
 		}
 	}
 	t := &target{set: &enabled}
-	t.engine, t.err = engine.New(&enabled, cat, engine.Options{
+	var err error
+	t.engine, err = engine.New(&enabled, cat, engine.Options{
 		MatchAll: r.suite.MatchAll, MinPriority: alert.Debug, Hostname: r.suite.Machine.hostname,
 		Sink: func(a *alert.Alert) { t.alerts = append(t.alerts, a) },
 	})
+	if err != nil {
+		return nil, err
+	}
 	if cat == r.o.Catalogue {
 		r.engines[key] = t
 	}
-	return t
+	return t, nil
 }
 
 // run runs one case.
 func (r *runner) run(c *Case) *CaseResult {
 	begin := time.Now()
-	result := &CaseResult{Name: c.Name, Line: c.Line, Events: max(len(c.Events), 1)}
-	var happened []*happening
+	result := &CaseResult{Name: c.Name, Line: c.Line}
 	var t *target
-	if len(c.Fields) > 0 {
-		happened, t = r.playFields(c)
-	} else {
-		happened, t = r.play(c)
+	var k *course
+	var err error
+	switch {
+	case len(c.Fields) > 0:
+		t, k, err = r.playFields(c)
+	case c.Capture.node != nil:
+		t, k, err = r.playCapture(c)
+	default:
+		t, k, err = r.play(c)
 	}
-	if t.err != nil {
-		result.Failures = []Failure{{Message: t.err.Error()}}
+	if err != nil {
+		result.Failures = []Failure{{Message: err.Error()}}
 		return result
 	}
-	for _, h := range happened {
-		for _, a := range h.alerts {
-			result.Alerts = append(result.Alerts, fmt.Sprintf("%s: %s", a.Rule, a.Output))
-		}
+	for _, a := range k.alerts {
+		result.Alerts = append(result.Alerts, fmt.Sprintf("%s: %s", a.Rule, a.Output))
 	}
-	v := &verdict{c: c, t: t, happened: happened}
-	result.Failures = v.judge()
-	result.Time = time.Since(begin)
+	v := &verdict{c: c, t: t, course: k}
+	result.Failures, result.Events, result.Time = v.judge(), k.events, time.Since(begin)
 	return result
 }
 
 // play lets the events of a case happen.
-func (r *runner) play(c *Case) (happened []*happening, t *target) {
-	t = r.target(c, r.o.Catalogue, r.rules.set)
-	plan := c.layOut(r.suite.Machine)
-	if t.err == nil && plan == nil {
-		t.err = errBad
+func (r *runner) play(c *Case) (*target, *course, error) {
+	t, err := r.target(c, r.o.Catalogue, r.rules.set)
+	if err != nil {
+		return nil, nil, err
 	}
-	if t.err != nil {
-		return nil, t
+	plan := c.layOut(r.suite.Machine)
+	if plan == nil {
+		return nil, nil, errBad
 	}
 	st := plan.begin()
-	t.ctx = t.engine.NewContext(r.suite.Machine.fields())
+	p := r.player(c, t, r.explain, st)
 	var ev event.Event
 	for i := range plan.steps {
 		x := &plan.steps[i]
 		if err := ev.Decode(x.record); err != nil {
-			t.err = fmt.Errorf("event %d: %w", x.index, err)
-			return nil, t
+			return nil, nil, fmt.Errorf("event %d: %w", x.index, err)
 		}
 		ev.Num = uint64(i + 1)
-		th, fd, num := st.Apply(&ev)
-		t.alerts = nil
-		t.ctx.Reset(&ev, st, th, fd, num, "syscall")
-		t.engine.Process(t.ctx)
-		r.explain.ctx.Reset(&ev, st, th, fd, num, "syscall")
-		happened = append(happened, &happening{step: x, what: ev.Info().Name, alerts: t.alerts, near: r.observe(c, t, r.explain, &ev)})
-		st.After(&ev)
-		if p := st.Process(x.pid); p != nil {
+		p.event(&ev, x.index)
+		if proc := st.Process(x.pid); proc != nil {
 			for _, f := range x.fds {
-				st.EnterFD(p, f)
+				st.EnterFD(proc, f)
 			}
 		}
 	}
-	return happened, t
+	p.course.events = len(c.Events)
+	return t, p.course, nil
 }
 
 // playFields lets an event happen whose fields have the values of the case.
-func (r *runner) playFields(c *Case) ([]*happening, *target) {
+func (r *runner) playFields(c *Case) (*target, *course, error) {
 	s, rec := c.stubbed(r.o.Catalogue)
 	cat := s.catalogue(r.o.Catalogue)
 	sources, _ := r.suite.sources(r.o.Embedded)
 	set := rule.Load(sources, rule.Options{Catalogue: cat})
-	t := r.target(c, cat, set)
-	if t.err != nil {
-		return nil, t
+	t, err := r.target(c, cat, set)
+	if err != nil {
+		return nil, nil, err
 	}
 	var ev event.Event
-	if t.err = ev.Decode(rec); t.err != nil {
-		return nil, t
+	if err := ev.Decode(rec); err != nil {
+		return nil, nil, err
 	}
 	ev.Num = 1
-	t.ctx = t.engine.NewContext(r.suite.Machine.fields())
-	t.ctx.Reset(&ev, nil, nil, nil, -1, "syscall")
-	t.engine.Process(t.ctx)
-	e := newEvaluator(set, cat, r.suite.Machine.fields())
-	e.ctx.Reset(&ev, nil, nil, nil, -1, "syscall")
-	h := &happening{step: &step{index: 1}, what: ev.Info().Name, alerts: t.alerts, near: r.observe(c, t, e, &ev)}
-	return []*happening{h}, t
+	p := r.player(c, t, newEvaluator(set, cat, r.suite.Machine.fields()), nil)
+	p.event(&ev, 1)
+	p.course.events = 1
+	return t, p.course, nil
+}
+
+// playCapture lets the events of a capture file happen.
+func (r *runner) playCapture(c *Case) (*target, *course, error) {
+	path := c.Capture.Text
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(r.suite.File), path)
+	}
+	t, err := r.target(c, r.o.Catalogue, r.rules.set)
+	if err != nil {
+		return nil, nil, err
+	}
+	st := state.New(state.Options{HostRoot: nowhere})
+	src := r.o.Capture(path, st)
+	if err := src.Open(context.Background()); err != nil {
+		return nil, nil, fmt.Errorf("capture %q: %w", c.Capture.Text, err)
+	}
+	defer src.Close()
+	p := r.player(c, t, r.explain, st)
+	var ev event.Event
+	for {
+		switch err := src.Next(&ev); {
+		case errors.Is(err, io.EOF):
+			return t, p.course, nil
+		case errors.Is(err, source.ErrIdle):
+		case err != nil:
+			return nil, nil, fmt.Errorf("capture %q: %w", c.Capture.Text, err)
+		default:
+			p.course.events++
+			p.event(&ev, p.course.events)
+		}
+	}
+}
+
+// player lets events happen and looks at what rules make of them.
+type player struct {
+	*runner
+	c      *Case
+	t      *target
+	e      *evaluator
+	st     *state.State // nil where the fields have values of their own
+	ctx    *field.Context
+	course *course
+}
+
+// player returns a player for a case.
+func (r *runner) player(c *Case, t *target, e *evaluator, st *state.State) *player {
+	return &player{
+		runner: r, c: c, t: t, e: e, st: st, ctx: t.engine.NewContext(r.suite.Machine.fields()),
+		course: &course{types: map[string]bool{}, near: map[string]*nearness{}},
+	}
+}
+
+// event lets one event happen.
+func (p *player) event(ev *event.Event, index int) {
+	var th *state.Thread
+	var fd *state.FD
+	num := int64(-1)
+	if p.st != nil {
+		th, fd, num = p.st.Apply(ev)
+	}
+	what := ev.Info().Name
+	p.course.types[what] = true
+	p.t.alerts = nil
+	p.ctx.Reset(ev, p.st, th, fd, num, filter.SyscallSource)
+	p.t.engine.Process(p.ctx)
+	for _, a := range p.t.alerts {
+		p.course.alerts = append(p.course.alerts, raised{a, index, what})
+	}
+	p.e.ctx.Reset(ev, p.st, th, fd, num, filter.SyscallSource)
+	p.observe(ev, index)
+	if p.st != nil {
+		p.st.After(ev)
+	}
 }
 
 // observe notes coverage, and how near the event came to the rules that the case expects.
-func (r *runner) observe(c *Case, t *target, e *evaluator, ev *event.Event) map[string]nearness {
-	if r.coverage != nil {
-		for _, x := range t.set.Rules {
-			if r.rules.own[x.File] {
-				r.coverage.of(x, e).record(x, e)
+func (p *player) observe(ev *event.Event, index int) {
+	if p.coverage != nil {
+		for _, x := range p.t.set.Rules {
+			if p.rules.own[x.File] {
+				p.coverage.of(x, p.e).record(x, p.e)
 			}
 		}
 	}
-	near := map[string]nearness{}
-	for _, expected := range c.Expect {
-		x := t.set.Rule(expected.Rule.Text)
-		if x == nil {
+	for _, expected := range p.c.Expect {
+		x := p.t.set.Rule(expected.Rule.Text)
+		if x == nil || !x.Types.Has(ev.Type()) {
 			continue
 		}
-		near[x.Name] = nearness{failures: e.failures(x.Condition), typed: x.Types.Has(ev.Type()), why: e.why(x.Condition)}
+		n := p.e.failures(x.Condition)
+		if best := p.course.near[x.Name]; best == nil || n < best.failures {
+			p.course.near[x.Name] = &nearness{n, index, ev.Info().Name, p.e.why(x.Condition)}
+		}
 	}
-	return near
 }
 
 // verdict compares what happened with what a case says.
 type verdict struct {
 	c        *Case
 	t        *target
-	happened []*happening
+	course   *course
 	failures []Failure
 }
 
@@ -344,15 +440,13 @@ func (v *verdict) judge() []Failure {
 		expected[e.Rule.Text] = true
 		v.expect(e)
 	}
-	for _, h := range v.happened {
-		for _, a := range h.alerts {
-			forbidden := slices.ContainsFunc(v.c.Forbid, func(w word) bool { return w.Text == a.Rule })
-			switch {
-			case forbidden:
-				v.fail([]string{a.Output}, "event %d (%s): rule %q fired, which the case forbids", h.step.index, h.what, a.Rule)
-			case v.c.ForbidAny && !expected[a.Rule]:
-				v.fail([]string{a.Output}, "event %d (%s): rule %q fired, which the case does not expect", h.step.index, h.what, a.Rule)
-			}
+	for _, a := range v.course.alerts {
+		forbidden := slices.ContainsFunc(v.c.Forbid, func(w word) bool { return w.Text == a.Rule })
+		switch {
+		case forbidden:
+			v.fail([]string{a.Output}, "event %d (%s): rule %q fired, which the case forbids", a.index, a.what, a.Rule)
+		case v.c.ForbidAny && !expected[a.Rule]:
+			v.fail([]string{a.Output}, "event %d (%s): rule %q fired, which the case does not expect", a.index, a.what, a.Rule)
 		}
 	}
 	return v.failures
@@ -367,17 +461,15 @@ func (v *verdict) fail(detail []string, format string, args ...any) {
 func (v *verdict) expect(e *Expectation) {
 	fired, fit := 0, 0
 	var differences []string
-	for _, h := range v.happened {
-		for _, a := range h.alerts {
-			if a.Rule != e.Rule.Text {
-				continue
-			}
-			fired++
-			if d := e.differences(a); len(d) > 0 {
-				differences = append(differences, d...)
-			} else {
-				fit++
-			}
+	for _, a := range v.course.alerts {
+		if a.Rule != e.Rule.Text {
+			continue
+		}
+		fired++
+		if d := e.differences(a.Alert); len(d) > 0 {
+			differences = append(differences, d...)
+		} else {
+			fit++
 		}
 	}
 	switch {
@@ -426,34 +518,25 @@ func (v *verdict) reason(name string) []string {
 	if !x.Enabled {
 		return []string{fmt.Sprintf("the rule is switched off (enable: [%q] in the case switches it on)", name)}
 	}
-	var best *happening
-	for _, h := range v.happened {
-		if n := h.near[name]; n.typed && (best == nil || n.failures <= best.near[name].failures) {
-			best = h
-		}
+	near := v.course.near[name]
+	if near == nil {
+		return []string{"the rule looks at other types of events than " + strings.Join(sortedKeys(v.course.types), ", ")}
 	}
-	if best == nil {
-		var types []string
-		for _, h := range v.happened {
-			types = append(types, h.what)
-		}
-		slices.Sort(types)
-		return []string{fmt.Sprintf("the rule looks at other types of events than %s", strings.Join(slices.Compact(types), ", "))}
-	}
-	near := best.near[name]
 	var lines []string
 	if near.failures == 0 {
-		lines = append(lines, fmt.Sprintf("its condition holds for event %d (%s), but another rule matched first (matching: all lets every rule fire)", best.step.index, best.what))
+		lines = append(lines, fmt.Sprintf("its condition holds for event %d (%s), but another rule matched first (matching: all lets every rule fire)", near.index, near.what))
 	} else {
-		lines = append(lines, fmt.Sprintf("nearest was event %d (%s):", best.step.index, best.what))
+		lines = append(lines, fmt.Sprintf("nearest was event %d (%s):", near.index, near.what))
 		for _, l := range near.why {
 			lines = append(lines, "  "+l)
 		}
 	}
-	for _, h := range v.happened {
-		for _, a := range h.alerts {
-			lines = append(lines, fmt.Sprintf("instead event %d (%s) raised %q", h.step.index, h.what, a.Rule))
+	for i, a := range v.course.alerts {
+		if i == maxAlternatives {
+			lines = append(lines, fmt.Sprintf("and %d more alerts", len(v.course.alerts)-i))
+			break
 		}
+		lines = append(lines, fmt.Sprintf("instead event %d (%s) raised %q", a.index, a.what, a.Rule))
 	}
 	return lines
 }

@@ -493,6 +493,13 @@ func (w *world) call(e *Event, p *process, info *event.Info) {
 	w.connection(p, info, values)
 	w.complete(p, info, values)
 	w.add(p, info.Code, fill(info, values)...)
+	if to := values["path"]; info.Code == event.Chdir && len(to) > 0 && values["res"][7]&0x80 == 0 {
+		dir := string(to[:len(to)-1])
+		if !path.IsAbs(dir) {
+			dir = path.Join(p.cwd, dir)
+		}
+		p.cwd = path.Clean(dir)
+	}
 }
 
 // callerParams are the parameters of the parent's side of a fork.
@@ -617,9 +624,12 @@ func (s *Suite) check() {
 	}
 }
 
+// nowhere is a directory that does not exist: the machine of a test has no files.
+const nowhere = "/nonexistent"
+
 // begin returns a state in which the case's processes run.
 func (p *plan) begin() *state.State {
-	s := state.New(state.Options{HostRoot: "/nonexistent", Now: func() uint64 { return startOfCases }})
+	s := state.New(state.Options{HostRoot: nowhere, Now: func() uint64 { return startOfCases }})
 	var users []state.User
 	var groups []state.Group
 	for _, name := range sortedKeys(p.machine.users) {
