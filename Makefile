@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS = -s -w -X github.com/gyrfalcon/gyrfalcon/internal/app.Version=$(VERSION)
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build run doctor test race lint fuzz bench generate check-generated clean
+.PHONY: help build run doctor test test-kernels race lint fuzz bench generate check-generated clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ doctor: build ## Say whether this machine can be watched, and what is missing
 
 test: build ## Run all tests; those that watch the kernel need root and say why they skip
 	go build ./... && go test -p 1 ./...
+
+test-kernels: ## Boot Debian kernels in qemu and run the live tests in each (KERNELS="6.1 newest")
+	./test/kernels/run.sh $(KERNELS)
 
 race: ## Run the tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -short ./internal/...
