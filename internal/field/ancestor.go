@@ -223,7 +223,7 @@ func procAPID(c *Context, a *Arg, dst []int64) []int64 { return kin(ancestors).p
 func printAPID(c *Context, a *Arg) (Value, bool) {
 	if !a.Given {
 		n, ok := procPID(c, a)
-		return Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt, Num: uint64(n)}, ok
+		return Value{Type: event.Int64, Format: event.FormatID, Kind: KindInt, Num: uint64(n)}, ok && n >= 0
 	}
 	return kin(ancestors).printPID(c, a)
 }

@@ -87,16 +87,27 @@ const hostText = "host"
 // hostMetadata is what is known of the host as if it were a container.
 var hostMetadata = state.Metadata{Name: hostText}
 
+// containerRef is the container of the event's process, or the one that the event tells of.
+func containerRef(c *Context) (ref state.ContainerRef, ok bool) {
+	if p := process(c); p != nil {
+		return p.Container, true
+	}
+	if c.Thread == nil && c.State != nil {
+		ref, _, ok = c.State.Described()
+	}
+	return ref, ok
+}
+
 // metadata is what is known of the event's container, nil if nothing is.
 func metadata(c *Context) *state.Metadata {
-	p := process(c)
+	ref, ok := containerRef(c)
 	switch {
-	case p == nil:
+	case !ok:
 		return nil
-	case p.Container.ID == "":
+	case ref.ID == "":
 		return &hostMetadata
 	}
-	return c.State.Metadata(p.Container.ID)
+	return c.State.Metadata(ref.ID)
 }
 
 // metaText makes the getter of a text of the container's metadata.
@@ -124,44 +135,45 @@ func noBool(*Context, *Arg) (bool, bool) { return false, false }
 
 // containerID is empty for threads of which nothing is known.
 func containerID(c *Context, _ *Arg) (string, bool) {
-	p := process(c)
+	ref, ok := containerRef(c)
 	switch {
-	case p == nil:
+	case !ok:
 		return "", c.Thread != nil
-	case p.Container.ID == "":
+	case ref.ID == "":
 		return hostText, true
 	}
-	return p.Container.ID, true
+	return ref.ID, true
 }
 
 func containerFullID(c *Context, _ *Arg) (string, bool) {
-	p := process(c)
+	ref, ok := containerRef(c)
 	switch {
-	case p == nil:
+	case !ok:
 		return "", false
-	case p.Container.ID == "":
+	case ref.ID == "":
 		return hostText, true
 	}
-	if m := c.State.Metadata(p.Container.ID); m != nil {
+	if m := c.State.Metadata(ref.ID); m != nil {
 		return m.FullID, true
 	}
-	return p.Container.FullID, true
+	return ref.FullID, true
 }
 
 func containerType(c *Context, _ *Arg) (string, bool) {
-	p := process(c)
+	ref, ok := containerRef(c)
 	switch {
-	case p == nil:
+	case !ok:
 		return "", false
-	case p.Container.ID == "":
+	case ref.ID == "":
 		return hostText, true
 	}
-	return p.Container.Type, p.Container.Type != ""
+	return ref.Type, ref.Type != ""
 }
 
 func containerStart(c *Context, _ *Arg) (uint64, bool) {
 	if p := process(c); p != nil {
-		return p.PIDNSStartTS, p.PIDNSStartTS != 0
+		ts := pidnsStart(p)
+		return ts, ts != 0
 	}
 	return 0, false
 }

@@ -145,7 +145,10 @@ func isLocal(c *Context, ip netip.Addr) (local, ok bool) {
 		return !inside && c.Machine.hasNet(ip), true
 	}
 	if inside {
-		if m := c.State.Metadata(p.Container.ID); m != nil && m.IP == ip.String() {
+		switch m := c.State.Metadata(p.Container.ID); {
+		case m == nil:
+			return false, false
+		case m.IP == ip.String():
 			return true, true
 		}
 	}

@@ -143,6 +143,9 @@ func appendFrom(dst []byte, c *Context, ref pathRef, path string) []byte {
 		case baseFD:
 			dst = appendEventDir(dst, c, int(ref.param)-1)
 		}
+		if len(dst) == n && ref.base == baseFD { // not even the current directory is known
+			return append(append(dst, unknownDir...), path...)
+		}
 	}
 	return joinOnto(dst, n, path)
 }

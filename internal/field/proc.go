@@ -33,7 +33,7 @@ var procFields = []Field{
 		Doc: "Arguments of the program with blanks between them. With a number, that argument alone: [0] is the first after the program's name."},
 	{Name: "proc.aargs", Type: event.CharBuf, Arg: ArgOptional, Parse: parseIndex, Str: procAArgs,
 		Doc: "Arguments of an ancestor, by number as for proc.aname. Without a number, those of all ancestors in one text."},
-	{Name: "proc.cmdline", Type: event.CharBuf, Str: procText(procCmdLine),
+	{Name: "proc.cmdline", Type: event.CharBuf, Str: threadCmdLine,
 		Doc: "Name and arguments of the process with blanks between them, as of its start."},
 	{Name: "proc.pcmdline", Type: event.CharBuf, Str: parentText(procCmdLine),
 		Doc: "The same as proc.cmdline, for the parent process."},
@@ -115,6 +115,26 @@ func procExe(p *state.Process) string     { return p.Exe }
 func procExePath(p *state.Process) string { return p.ExePath }
 func procComm(p *state.Process) string    { return p.Comm() }
 func procCmdLine(p *state.Process) string { return p.CmdLine }
+
+// threadCmdLine is the command line with the name of the thread, which may have been given one of its own.
+func threadCmdLine(c *Context, _ *Arg) (string, bool) {
+	t := c.Thread
+	switch {
+	case t == nil:
+		return "", false
+	case t.Proc == nil:
+		return naText, true
+	}
+	line := t.Proc.CmdLine
+	if t.Fake || t == t.Proc.Main || len(line)-len(t.Proc.ArgLine) == len(t.Comm)+1 && strings.HasPrefix(line, t.Comm) || line == t.Comm {
+		return line, true
+	}
+	b := append(c.Arena(), t.Comm...)
+	if t.Proc.ArgLine != "" {
+		b = append(append(b, ' '), t.Proc.ArgLine...)
+	}
+	return c.Keep(b), true
+}
 
 // procText makes the getter of a text of the event's process. A thread of which nothing is known
 // reads naText.

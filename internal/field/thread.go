@@ -44,7 +44,7 @@ var threadFields = []Field{
 		Doc: "Nanoseconds from the last change of the executed file to the start of the process: small for programs that were just dropped."},
 	{Name: "proc.exe_ino.ctime_duration_pidns_start", Type: event.AbsTime, Format: event.FormatDec, Uint: procCTimeFromPIDNS,
 		Doc: "Nanoseconds from the start of the pid namespace to the last change of the executed file, for files that changed after a container's start."},
-	{Name: "proc.pidns_init_start_ts", Type: event.Uint64, Format: event.FormatDec, Uint: nonZero(func(p *state.Process) uint64 { return p.PIDNSStartTS }),
+	{Name: "proc.pidns_init_start_ts", Type: event.Uint64, Format: event.FormatDec, Uint: nonZero(pidnsStart),
 		Doc: "When the first process of the pid namespace was started, in nanoseconds since the epoch."},
 	{Name: "thread.cap_permitted", Type: event.CharBuf, Str: threadCaps(func(s *state.Caps) uint64 { return s.Permitted }),
 		Doc: "Names of the capabilities that the thread is permitted, with blanks between them."},
@@ -138,6 +138,14 @@ func threadUint(get func(*state.Thread) uint64) func(*Context, *Arg) (uint64, bo
 		}
 		return get(c.Thread), true
 	}
+}
+
+// pidnsStart is when the process' pid namespace began, 0 for the machine's own.
+func pidnsStart(p *state.Process) uint64 {
+	if p.VPID == p.PID {
+		return 0
+	}
+	return p.PIDNSStartTS
 }
 
 // nonZero makes the getter of a number of the event's process that has no value while it is 0.

@@ -148,8 +148,10 @@ func appendUser(dst []byte, c *Context, uid uint32) []byte {
 	if uid == state.NoID {
 		return append(dst, "<NONE>"...)
 	}
-	if u, ok := userOf(c, uid); ok {
-		return append(dst, u.Name...)
+	if c.State != nil {
+		if u, ok := c.State.ListedUser(uid, owner(c)); ok {
+			return append(dst, u.Name...)
+		}
 	}
 	return append(dst, naText...)
 }
@@ -160,7 +162,7 @@ func appendGroup(dst []byte, c *Context, gid uint32) []byte {
 		return append(dst, "<NONE>"...)
 	}
 	if c.State != nil {
-		if g, ok := c.State.Group(gid, owner(c)); ok {
+		if g, ok := c.State.ListedGroup(gid, owner(c)); ok {
 			return append(dst, g.Name...)
 		}
 	}

@@ -43,6 +43,12 @@ const maxMetadata = 16384
 // Metadata returns what is known of the container with that id, nil if nothing is.
 func (s *State) Metadata(id string) *Metadata { return s.meta[id] }
 
+// Described returns the container that the event tells of which is being applied; ok is false if it
+// tells of none.
+func (s *State) Described() (ref ContainerRef, m *Metadata, ok bool) {
+	return s.described, s.meta[s.described.ID], s.described.ID != ""
+}
+
 // SetMetadata enters what is known of a container under its id.
 func (s *State) SetMetadata(id string, m *Metadata) {
 	if s.meta == nil || len(s.meta) >= maxMetadata {
@@ -54,6 +60,7 @@ func (s *State) SetMetadata(id string, m *Metadata) {
 // containerJSON is a container as events describe it.
 type containerJSON struct {
 	ID          string            `json:"id"`
+	Type        int               `json:"type"`
 	FullID      string            `json:"full_id"`
 	Name        string            `json:"name"`
 	Image       string            `json:"image"`
@@ -99,6 +106,11 @@ func sortLabels(labels map[string]string) []Label {
 	return list
 }
 
+// containerTypes are the names of the numbers that events give to runtimes.
+var containerTypes = [...]string{
+	"docker", "lxc", "libvirt-lxc", "mesos", "rkt", "custom", "cri", "containerd", "cri-o", "bpm", "static", "podman",
+}
+
 var (
 	containerText = index(event.Container, "json")
 	asyncName     = index(event.AsyncEvent, "name")
@@ -122,5 +134,10 @@ func (s *State) describeContainer(text []byte) {
 	if json.Unmarshal(text, &all) != nil || all.Container == nil || all.Container.ID == "" {
 		return
 	}
-	s.SetMetadata(all.Container.ID, all.Container.metadata())
+	c := all.Container
+	s.SetMetadata(c.ID, c.metadata())
+	s.described = ContainerRef{ID: c.ID, FullID: c.FullID}
+	if uint(c.Type) < uint(len(containerTypes)) {
+		s.described.Type = containerTypes[c.Type]
+	}
 }

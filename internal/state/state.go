@@ -104,6 +104,7 @@ type State struct {
 	containers *container.Matcher
 	users      userTables
 	meta       map[string]*Metadata // by the containers' ids
+	described  ContainerRef         // by the event that is being applied
 	proc       *procFS
 	snap       snapshot
 
@@ -160,6 +161,9 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	}
 	typ := ev.Type()
 	info := ev.Info()
+	if s.described.ID != "" {
+		s.described = ContainerRef{}
+	}
 	s.ts, s.th, s.fd, s.num = ev.Time(), nil, nil, -1
 	if info.Category&event.CatIter != 0 {
 		handlers[typ](s, ev, nil)

@@ -59,31 +59,43 @@ func newUserTable(root string) *userTable {
 }
 
 // User returns the user with that number, as the machine or container knows him in which t runs; t
-// is nil for the host.
+// is nil for the host. Root need not be listed to be known.
 func (s *State) User(uid uint32, t *Thread) (User, bool) {
-	if uid == NoID {
-		return User{}, false
-	}
-	table := s.userTable(t)
-	s.refresh(table)
-	u, ok := table.users[uid]
+	u, ok := s.ListedUser(uid, t)
 	if !ok && uid == 0 {
 		return User{Name: "root", Home: "/root"}, true
 	}
 	return u, ok
 }
 
+// ListedUser is User without the root that is known to everybody.
+func (s *State) ListedUser(uid uint32, t *Thread) (User, bool) {
+	if uid == NoID {
+		return User{}, false
+	}
+	table := s.userTable(t)
+	s.refresh(table)
+	u, ok := table.users[uid]
+	return u, ok
+}
+
 // Group returns the group with that number, as User does.
 func (s *State) Group(gid uint32, t *Thread) (Group, bool) {
+	g, ok := s.ListedGroup(gid, t)
+	if !ok && gid == 0 {
+		return Group{Name: "root"}, true
+	}
+	return g, ok
+}
+
+// ListedGroup is Group without the root that is known to everybody.
+func (s *State) ListedGroup(gid uint32, t *Thread) (Group, bool) {
 	if gid == NoID {
 		return Group{}, false
 	}
 	table := s.userTable(t)
 	s.refresh(table)
 	g, ok := table.groups[gid]
-	if !ok && gid == 0 {
-		return Group{Name: "root"}, true
-	}
 	return g, ok
 }
 

@@ -21,6 +21,8 @@ import (
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/app"
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
@@ -96,10 +98,9 @@ func replay(t testing.TB, file string, e *engine.Engine, see func(c *field.Conte
 	}
 }
 
-// newEngine compiles rules files. all enables every rule.
-func newEngine(t testing.TB, paths []string, all, matchAll bool, sink func(*alert.Alert)) *engine.Engine {
+// newEngine compiles rules files. enable switches every rule on.
+func newEngine(t testing.TB, paths []string, enable bool, r rule.Options, o engine.Options) *engine.Engine {
 	t.Helper()
-	cat := field.Default()
 	var sources []rule.Source
 	for _, p := range paths {
 		b, err := os.ReadFile(p)
@@ -108,18 +109,18 @@ func newEngine(t testing.TB, paths []string, all, matchAll bool, sink func(*aler
 		}
 		sources = append(sources, rule.Source{Name: p, Content: b})
 	}
-	return compile(t, cat, sources, all, matchAll, sink)
+	if enable {
+		r.Selection = []rule.Selection{{Enable: true, Rule: "*"}}
+	}
+	return compile(t, sources, r, o)
 }
 
 // compile compiles rules.
-func compile(t testing.TB, cat *field.Catalogue, sources []rule.Source, all, matchAll bool, sink func(*alert.Alert)) *engine.Engine {
+func compile(t testing.TB, sources []rule.Source, r rule.Options, o engine.Options) *engine.Engine {
 	t.Helper()
-	o := rule.Options{Catalogue: cat}
-	if all {
-		o.Selection = []rule.Selection{{Enable: true, Rule: "*"}}
-	}
-	set := rule.Load(sources, o)
-	e, err := engine.New(set, cat, engine.Options{MatchAll: matchAll, MinPriority: alert.Debug, Sink: sink, ISO8601: true, Hostname: "test-falco-hostname"})
+	r.Catalogue = app.Catalogue(config.Default())
+	o.MinPriority, o.Hostname = alert.Debug, "test-falco-hostname"
+	e, err := engine.New(rule.Load(sources, r), r.Catalogue, o)
 	if err != nil {
 		t.Fatal(err)
 	}
