@@ -26,7 +26,7 @@ import (
 const (
 	maxText  = 4 << 20 // characters
 	maxNodes = 1 << 20
-	maxDepth = 200
+	maxDepth = 200 // of nesting, and of chains but those of && and ||
 )
 
 // source is the text of an expression.
@@ -35,11 +35,17 @@ type source struct {
 	cel  common.Source
 	// bytes are the byte offsets of the code points, nil if all are one byte long.
 	bytes []int
+	lines []int // byte offsets at which lines begin
 }
 
 // newSource indexes a text.
 func newSource(text string) *source {
-	s := &source{text: text, cel: common.NewTextSource(text)}
+	s := &source{text: text, cel: common.NewTextSource(text), lines: []int{0}}
+	for i := range len(text) {
+		if text[i] == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
 	for i := range len(text) {
 		if text[i] >= 0x80 {
 			for at := range text {
@@ -64,8 +70,11 @@ func (s *source) offset(point int32) int {
 // position is the place of a code point.
 func (s *source) position(point int32) syntax.Pos {
 	at := s.offset(point)
-	before := s.text[:at]
-	return syntax.Pos{Offset: at, Line: 1 + strings.Count(before, "\n"), Col: at - strings.LastIndexByte(before, '\n')}
+	line, exact := slices.BinarySearch(s.lines, at)
+	if !exact {
+		line--
+	}
+	return syntax.Pos{Offset: at, Line: line + 1, Col: at - s.lines[line] + 1}
 }
 
 // place is the position of a location of the library.
