@@ -18,6 +18,7 @@ import (
 
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // standard describes the machine that every file starts with.
@@ -44,6 +45,7 @@ type containerSpec struct {
 	id     string
 	age    time.Duration
 	users  map[string]uint32
+	meta   *state.Metadata // what its runtime tells; nil: nothing
 }
 
 // errBad says that a mistake was noted.
@@ -137,11 +139,50 @@ func readContainer(r *reader, e entry) *containerSpec {
 		"cgroup": func(n *yaml.Node) { c.cgroup = r.word(n, "cgroup").Text },
 		"age":    func(n *yaml.Node) { c.age = r.duration(n, "age") },
 		"users":  func(n *yaml.Node) { readIDs(r, n, "users", c.users) },
+
+		"name":         func(n *yaml.Node) { c.described().Name = r.word(n, "name").Text },
+		"image":        func(n *yaml.Node) { c.described().setImage(r.word(n, "image").Text) },
+		"privileged":   func(n *yaml.Node) { c.described().Privileged = r.boolean(n, "privileged") },
+		"host_pid":     func(n *yaml.Node) { c.described().HostPID = r.boolean(n, "host_pid") },
+		"host_network": func(n *yaml.Node) { c.described().HostNetwork = r.boolean(n, "host_network") },
+		"labels":       func(n *yaml.Node) { c.described().Labels = readLabels(r, n) },
+		"pod_labels":   func(n *yaml.Node) { c.described().Pod.Labels = readLabels(r, n) },
 	})
 	if format := runtimeCgroups[runtime]; c.cgroup == "" && format != "" {
 		c.cgroup = fmt.Sprintf(format, c.id)
 	}
 	return c
+}
+
+// metadata is what the runtime tells of a container.
+type metadata struct{ *state.Metadata }
+
+// described returns what the container's runtime tells, for setting it.
+func (c *containerSpec) described() metadata {
+	if c.meta == nil {
+		c.meta = &state.Metadata{Name: c.name}
+	}
+	return metadata{c.meta}
+}
+
+// setImage sets the image and what its name consists of.
+func (m metadata) setImage(image string) {
+	m.Image = image
+	name, digest, _ := strings.Cut(image, "@")
+	m.Digest = digest
+	m.Repository, m.Tag = name, "latest"
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		m.Repository, m.Tag = name[:i], name[i+1:]
+	}
+}
+
+// readLabels reads labels, which come sorted.
+func readLabels(r *reader, n *yaml.Node) (labels []state.Label) {
+	for _, e := range r.entries(n, "labels") {
+		labels = append(labels, state.Label{Key: e.key.Text, Value: r.word(e.value, e.key.Text).Text})
+	}
+	slices.SortFunc(labels, func(a, b state.Label) int { return strings.Compare(a.Key, b.Key) })
+	return labels
 }
 
 // fail notes a mistake.
@@ -214,7 +255,7 @@ const (
 type process struct {
 	name                          string
 	pid, vpid, ppid               int64
-	sid, pgid                     int64
+	sid, pgid, vpgid              int64
 	comm, exe, exepath, cwd, root string
 	interp                        string
 	args, env, cgroups            []string

@@ -314,3 +314,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestContainer holds what fields tell of containers of the machine.
+func TestContainer(t *testing.T) {
+	tests := `machine:
+  containers:
+    web: {runtime: podman, age: 2s, image: "registry.example:5000/web:1.2", labels: {b: x, a: y}, users: {web: 7}}
+  processes:
+    web: {parent: shim, run: sh, container: web, user: web}
+rules: embedded.yaml
+cases:
+  - {name: x, by: web, events: [spawn: id], expect: {rule: r, output: {container.id: 4b5e57f6eb2f, container.type: podman, container.image.repository: "registry.example:5000/web",
+      container.image.tag: "1.2", "container.label[a]": y, container.name: web, user.name: web, proc.vpid: 2, container.duration: 2002000000}}}
+`
+	rules := "- rule: r\n  desc: d\n  condition: evt.type = execve and container.duration < 5000000000\n  priority: INFO\n  output: >\n" +
+		"    %container.id %container.type %container.image.repository %container.image.tag %container.label[a] %container.name %user.name %proc.vpid %container.duration\n"
+	dir := t.TempDir()
+	for name, text := range map[string]string{"embedded.yaml": rules, "r_test.yaml": tests} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := ruletest.Run([]string{filepath.Join(dir, "r_test.yaml")}, ruletest.Options{}); !r.OK() {
+		t.Error(text(r, true))
+	}
+}
