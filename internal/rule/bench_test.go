@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -48,11 +49,29 @@ func BenchmarkLoad1000(b *testing.B) {
 	content := manyRules(1000)
 	b.SetBytes(int64(len(content)))
 	b.ReportAllocs()
-	for b.Loop() {
-		if set := Load([]Source{{Name: "many.yaml", Content: content}}, Options{}); set.Err() != nil || len(set.Rules) != 1000 {
+	load := func() *Set {
+		set := Load([]Source{{Name: "many.yaml", Content: content}}, Options{})
+		if set.Err() != nil || len(set.Rules) != 1000 {
 			b.Fatal(set.Err(), len(set.Rules))
 		}
+		return set
 	}
+	for b.Loop() {
+		load()
+	}
+	before := heap()
+	set := load()
+	b.ReportMetric(float64(heap()-before)/(1<<20), "MiB-kept")
+	runtime.KeepAlive(set)
+}
+
+// heap is how many bytes live.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func BenchmarkLoadUpstream(b *testing.B) {
