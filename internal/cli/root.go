@@ -102,7 +102,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd.SetErr(stderr)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	o.define(cmd)
-	cmd.AddCommand(newDoctor(stdout), newRules(o))
+	cmd.AddCommand(newDoctor(stdout), newRules(o), newReplay(o))
 	cobra.AddTemplateFunc("flags", flagLines)
 	cmd.SetUsageTemplate(usage)
 	return cmd

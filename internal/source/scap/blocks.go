@@ -178,6 +178,9 @@ func (s *Source) readList() error {
 		if err != nil {
 			return s.inputEnd(s.list.name, err)
 		}
+		if int64(len(b)) < min(s.left-blockTail, 4) {
+			return s.inputEnd(s.list.name, errShort)
+		}
 		n, err := read(b)
 		switch {
 		case err != nil && int64(len(b)) < min(s.left-blockTail, maxEntry):

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/app"
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
+	"github.com/gyrfalcon/gyrfalcon/internal/format"
+)
+
+const replayLong = `Print the events of a capture file, one a line, or those for which a filter holds. Captures are
+those of Falco, sysdig and Stratoshark, also compressed; - reads standard input. Filters and formats
+are those of the rules language.
+
+To test rules with a capture, see "gyr -e FILE".`
+
+const replayExample = `  gyr replay night.scap 'evt.type = execve'
+  gyr replay night.scap -p '%evt.time %proc.cmdline' 'proc.name in (curl, wget)'
+  gyr replay night.scap --json --output-fields evt.time,proc.name,fd.name -n 20
+  gyr replay --stats night.scap
+  gyr replay --bench night.scap -r my_rules.yaml`
+
+// eventLine is how events are printed unless -p says otherwise.
+const eventLine = "%evt.num %evt.time %evt.cpu %proc.name (%thread.tid) %evt.type %evt.args"
+
+// replayOptions are the flags of "gyr replay".
+type replayOptions struct {
+	*options
+	format string
+	fields []string
+	count  uint64
+	json   bool
+	stats  bool
+	bench  bool
+}
+
+// newReplay builds the subcommand that looks into a capture.
+func newReplay(o *options) *cobra.Command {
+	r := &replayOptions{options: o}
+	cmd := &cobra.Command{
+		Use:     "replay FILE [FILTER]",
+		Short:   "Print the events of a capture file",
+		Long:    replayLong,
+		Example: replayExample,
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.run(cmd.Context(), args[0], strings.Join(args[1:], ""))
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&r.format, "print", "p", eventLine, "print events in this `format`")
+	f.StringSliceVar(&r.fields, "output-fields", nil, "print these `fields` instead, with commas between them")
+	f.Uint64VarP(&r.count, "count", "n", 0, "stop after this `number` of printed events")
+	f.BoolVar(&r.json, "json", false, "print JSON objects with the fields of the format")
+	f.BoolVar(&r.stats, "stats", false, "count events by type, process, container and descriptor instead")
+	f.BoolVar(&r.bench, "bench", false, "take the capture through rules and print how fast that went")
+	f.StringArrayVarP(&o.rules, "rules", "r", nil, "rules `file or directory` for --bench; repeatable")
+	f.StringVarP(&o.config, "config", "c", "", "configuration `file`")
+	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key to a value, as in `key=value`; repeatable")
+	return cmd
+}
+
+// run does what the flags ask for.
+func (r *replayOptions) run(ctx context.Context, path, condition string) error {
+	cfg, _, err := r.load()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if r.bench {
+		return r.printBench(ctx, cfg, path, log)
+	}
+	cat := app.Catalogue(cfg)
+	match, memo, err := compileFilter(cat, condition)
+	if err != nil {
+		return err
+	}
+	print, err := r.printer(cat)
+	if err != nil {
+		return err
+	}
+	replay, err := app.OpenReplay(ctx, cfg, path, memo, log)
+	if err != nil {
+		return err
+	}
+	defer replay.Close()
+	out := bufio.NewWriterSize(r.stdout, 64<<10)
+	counts := newCaptureStats()
+	var line []byte
+	for n := uint64(0); r.count == 0 || n < r.count; {
+		show, err := replay.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			out.Flush()
+			return err
+		}
+		if !show || match != nil && !match.Match(replay.C) {
+			continue
+		}
+		n++
+		if r.stats {
+			counts.add(replay.C)
+			continue
+		}
+		line = append(print(line[:0], replay.C), '\n')
+		if _, err := out.Write(line); err != nil {
+			return nil // nobody reads on
+		}
+	}
+	if r.stats {
+		counts.print(out)
+	}
+	return out.Flush()
+}
+
+// compileFilter compiles the condition; nil for none.
+func compileFilter(cat *field.Catalogue, condition string) (*filter.Filter, int, error) {
+	if condition == "" {
+		return nil, 0, nil
+	}
+	node, err := syntax.Parse(condition)
+	if err != nil {
+		return nil, 0, fmt.Errorf("filter: %w", err)
+	}
+	c := filter.NewCompiler(cat)
+	f, _, err := c.Compile(node, filter.SyscallSource)
+	if err != nil {
+		return nil, 0, fmt.Errorf("filter: %w", err)
+	}
+	return f, c.MemoSize(), nil
+}
+
+// printer returns what renders an event.
+func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Context) []byte, error) {
+	text := strings.TrimPrefix(r.format, "*") // every event is printed, also those that lack a value
+	if len(r.fields) > 0 {
+		text = "%" + strings.Join(r.fields, " %")
+	}
+	t, err := format.Parse(text, cat)
+	if err != nil {
+		return nil, fmt.Errorf("format: %w", err)
+	}
+	if !r.json {
+		return t.AppendText, nil
+	}
+	tokens := t.Tokens()
+	return func(dst []byte, c *field.Context) []byte {
+		for i := range tokens {
+			dst = append(dst, "{,"[min(i, 1)])
+			dst = append(alert.AppendString(dst, tokens[i].Key), ':')
+			dst = tokens[i].AppendJSON(dst, c)
+		}
+		if len(tokens) == 0 {
+			dst = append(dst, '{')
+		}
+		return append(dst, '}')
+	}, nil
+}
+
+// printBench prints how fast a capture went through rules.
+func (r *replayOptions) printBench(ctx context.Context, cfg *config.Config, path string, log *slog.Logger) error {
+	b, err := app.BenchReplay(ctx, cfg, r.rules, path, log)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.stdout, "events: %d\nrules: %d\nalerts: %d\nCPU seconds: %.3f\nwall seconds: %.3f\nevents per CPU second: %.0f\nallocations: %d (%.4f an event)\nbytes allocated: %d\n",
+		b.Events, b.Rules, b.Alerts, b.CPU.Seconds(), b.Wall.Seconds(), float64(b.Events)/max(b.CPU.Seconds(), 1e-9),
+		b.Allocations, float64(b.Allocations)/float64(max(b.Events, 1)), b.Bytes)
+	return err
+}
+
+// captureStats count the events of a capture.
+type captureStats struct {
+	events      uint64
+	first, last uint64
+	by          [4]map[string]uint64
+	fields      [4]*field.Field
+}
+
+// statNames are the headings of the counts and the fields they are made of.
+var statNames = [4][2]string{{"type", "evt.type"}, {"process", "proc.name"}, {"container", "container.id"}, {"descriptor", "fd.name"}}
+
+// Bounds of the counts: how many names are kept of each, and how many printed.
+const (
+	maxStatNames  = 1 << 16
+	statsPrinted  = 20
+	statNameWidth = 60
+)
+
+// newCaptureStats returns counts of nothing.
+func newCaptureStats() *captureStats {
+	s := &captureStats{}
+	cat := field.Default()
+	for i, n := range statNames {
+		s.by[i], s.fields[i] = map[string]uint64{}, cat.Lookup(n[1])
+	}
+	return s
+}
+
+// add counts an event.
+func (s *captureStats) add(c *field.Context) {
+	if s.events == 0 {
+		s.first = c.Ev.Time()
+	}
+	s.events++
+	s.last = max(s.last, c.Ev.Time())
+	for i, f := range s.fields {
+		if name, ok := f.Str(c, &field.Arg{Index: -1}); ok && name != "" {
+			if _, known := s.by[i][name]; known {
+				s.by[i][name]++
+			} else if len(s.by[i]) < maxStatNames {
+				s.by[i][strings.Clone(name)] = 1
+			}
+		}
+	}
+}
+
+// print prints the counts, most first.
+func (s *captureStats) print(w io.Writer) {
+	fmt.Fprintf(w, "events: %d in %.3f s\n", s.events, float64(s.last-s.first)/1e9)
+	for i, n := range statNames {
+		names := make([]string, 0, len(s.by[i]))
+		for name := range s.by[i] {
+			names = append(names, name)
+		}
+		slices.SortFunc(names, func(a, b string) int {
+			return cmp.Or(cmp.Compare(s.by[i][b], s.by[i][a]), cmp.Compare(a, b))
+		})
+		fmt.Fprintf(w, "\nby %s (%d):\n", n[0], len(names))
+		for _, name := range names[:min(len(names), statsPrinted)] {
+			fmt.Fprintf(w, "  %-*s %d\n", statNameWidth, string(alert.AppendString(nil, name)), s.by[i][name])
+		}
+	}
+}
