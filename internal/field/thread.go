@@ -140,13 +140,8 @@ func threadUint(get func(*state.Thread) uint64) func(*Context, *Arg) (uint64, bo
 	}
 }
 
-// pidnsStart is when the process' pid namespace began, 0 for the machine's own.
-func pidnsStart(p *state.Process) uint64 {
-	if p.VPID == p.PID {
-		return 0
-	}
-	return p.PIDNSStartTS
-}
+// pidnsStart is when the process' pid namespace began, 0 if that is not known.
+func pidnsStart(p *state.Process) uint64 { return p.PIDNSStartTS }
 
 // nonZero makes the getter of a number of the event's process that has no value while it is 0.
 func nonZero(get func(*state.Process) uint64) func(*Context, *Arg) (uint64, bool) {

@@ -256,7 +256,9 @@ func (s *State) describe(ev *event.Event, t *Thread, fresh bool) {
 		s.setCwd(p, cwd)
 	}
 	p.FDLimit = intOf(ev, c.fdlimit, p.FDLimit)
-	p.PIDNSStartTS = uintOf(ev, c.pidnsStart, p.PIDNSStartTS)
+	if vpid, ok := ev.Int(c.vpid); ok && vpid != p.PID { // of the machine's own namespace it is no news
+		p.PIDNSStartTS = uintOf(ev, c.pidnsStart, p.PIDNSStartTS)
+	}
 	if sid, ok := ev.Int(c.sid); ok {
 		p.SID = sid
 	}

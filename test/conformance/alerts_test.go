@@ -20,7 +20,7 @@ import (
 
 // What disagrees today, for the reasons that docs/differences.md names. The numbers may only fall.
 const (
-	maxFieldDisagreements = 2044
+	maxFieldDisagreements = 1897
 	maxCountDisagreements = 0
 	maxAlertDisagreements = 80
 )

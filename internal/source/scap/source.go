@@ -70,7 +70,6 @@ type Source struct {
 	truncated bool
 
 	delivered atomic.Uint64
-	malformed atomic.Uint64
 	captures  int
 }
 
