@@ -42,6 +42,9 @@ func (a *App) openSource(ctx context.Context) error {
 			a.log.Error("the source could not be closed", "error", err)
 		}
 	})
+	if err := a.fillState(); err != nil {
+		return err
+	}
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
 		for _, s := range sees {

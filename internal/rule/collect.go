@@ -104,7 +104,6 @@ type draft struct {
 	capture            bool
 	captureDuration    uint32
 	index, visibility  int
-	appended           bool // something was appended to the condition
 }
 
 // update is what an item changes of an earlier rule; nil means unchanged.

@@ -253,7 +253,8 @@ func (c *converter) translate(text string) (string, error) {
 
 // lines prints a condition with a line for each part of the outermost chain.
 func lines(n syntax.Node) string {
-	children, op := []syntax.Node{n}, ""
+	var children []syntax.Node
+	var op string
 	switch n := n.(type) {
 	case *syntax.And:
 		children, op = n.Children, " and\n"

@@ -142,8 +142,7 @@ func variants(row *parseRow) []string {
 func positions(n Node) string {
 	var b strings.Builder
 	at := func(kind string, p Pos) { fmt.Fprintf(&b, "%s%d %d %d", kind, p.Offset, p.Line, p.Col) }
-	var operand func(Operand) bool
-	operand = func(o Operand) bool {
+	operand := func(o Operand) bool {
 		switch o := o.(type) {
 		case *Field:
 			at("field", o.Pos)

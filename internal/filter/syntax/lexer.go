@@ -19,14 +19,6 @@ type lexer struct {
 // rest is what has not been read yet.
 func (l *lexer) rest() string { return l.text[l.pos.Offset:] }
 
-// peek returns the next byte, 0 at the end of the text.
-func (l *lexer) peek() byte {
-	if l.pos.Offset < len(l.text) {
-		return l.text[l.pos.Offset]
-	}
-	return 0
-}
-
 // advance moves the cursor over n bytes. Carriage returns and line feeds each start a line.
 func (l *lexer) advance(n int) {
 	for _, c := range []byte(l.text[l.pos.Offset : l.pos.Offset+n]) {

@@ -108,10 +108,9 @@ type kernelRow struct {
 
 // The operations by the names in which the rows speak. n is an argument's number, from 0.
 var (
-	result  = op{Kind: opS64, Arg: argResult}
-	newFD   = result
-	noValue = op{Kind: opNone}
-	length  = op{Kind: opLen32}
+	result = op{Kind: opS64, Arg: argResult}
+	newFD  = result
+	length = op{Kind: opLen32}
 )
 
 func fd(n uint8) op            { return op{Kind: opS32, Arg: n} }
@@ -119,7 +118,6 @@ func pid(n uint8) op           { return op{Kind: opS32, Arg: n} }
 func s64(n uint8) op           { return op{Kind: opS64, Arg: n} }
 func u64(n uint8) op           { return op{Kind: opS64, Arg: n} }
 func u32(n uint8) op           { return op{Kind: opU32, Arg: n} }
-func u16(n uint8) op           { return op{Kind: opU16, Arg: n} }
 func u8(n uint8) op            { return op{Kind: opU8, Arg: n} }
 func text(n uint8) op          { return op{Kind: opText, Arg: n} }
 func flagBits(n, m uint8) op   { return op{Kind: opBits32, Arg: n, Map: m} }

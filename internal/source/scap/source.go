@@ -52,12 +52,11 @@ type Source struct {
 
 	machine Machine
 	// The list that is being read, block by block and entry by entry.
-	list     layout
-	listType blockType
-	left     int64 // bytes of it that were not read yet
-	size     uint32
-	blockAt  int64
-	lists    lists
+	list    layout
+	left    int64 // bytes of it that were not read yet
+	size    uint32
+	blockAt int64
+	lists   lists
 
 	began     bool // the current capture's section header was read
 	events    bool // the current capture has begun its events
