@@ -411,3 +411,19 @@ func TestStuckLogHoldsNobodyUp(t *testing.T) {
 		t.Error("a line after the stop is lost")
 	}
 }
+
+// unaware is a live source that cannot tell what runs already.
+type unaware struct{ memory }
+
+func (*unaware) Snapshot() bool { return false }
+
+// TestProcIsReadWithoutSnapshot checks that the state learns what runs already in any case.
+func TestProcIsReadWithoutSnapshot(t *testing.T) {
+	_, log, err := run(t, &unaware{}, func(c *config.Config, _ *Options) { c.Gyr.HostRoot = "" })
+	if err != nil {
+		t.Fatal(err, log)
+	}
+	if !regexp.MustCompile(`[1-9][0-9]* running threads read from /proc`).MatchString(log) {
+		t.Errorf("nothing was read from /proc:\n%s", log)
+	}
+}
