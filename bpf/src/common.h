@@ -60,8 +60,12 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define MAX_SYSCALLS 512
 #define MAX_OPS 12
 
-/* The kinds of scratch memory: one for each hook. From Linux 7 on a program at a tracepoint can be interrupted
- * by another task of its processor, in which another hook's program runs; its own does not then. */
+/*
+ * The kinds of scratch memory: one for each hook. From Linux 7 on a task can lose its processor within a
+ * program at a tracepoint. In the tasks that run meanwhile the programs of other hooks run; the same program
+ * does not, since the kernel takes that for a recursion. So each hook has its program twice there, and the
+ * second does the work when it sees that the first is held up. It has scratch memory of its own.
+ */
 enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_KINDS };
 #define SLOT_ITER 0 /* the iterators' slot comes first, then the kinds of each processor */
 
@@ -83,7 +87,7 @@ struct scratch {
 	u32 nr;      /* its number on this architecture */
 	u32 compat;  /* it was made in 32-bit mode */
 	u32 slot;    /* its place in scratch_map */
-	u32 unused;
+	u32 busy;    /* a program is at work in here */
 	u64 off, lens;
 	u64 overflow;
 	u64 file; /* the struct file behind the result */
@@ -128,6 +132,7 @@ enum {
 	COUNT_BULK_LOST,      /* records that found their bulk ring full */
 	COUNT_CUT,            /* records whose last texts did not fit */
 	COUNT_TAIL_CALL,      /* tail calls that failed */
+	COUNT_SECOND,         /* times the second program stood in for the first */
 	COUNT_KINDS
 };
 struct {
@@ -174,16 +179,20 @@ static __always_inline struct control *control(void)
 	return bpf_map_lookup_elem(&control_map, &zero);
 }
 
+/* Where the scratch memory of these programs begins: set by the loader. */
+const volatile u32 first_slot = 1;
+#define IS_SECOND (first_slot > 1)
+
+static __always_inline struct scratch *slot(u32 key) { return bpf_map_lookup_elem(&scratch_map, &key); }
+
 static __always_inline struct scratch *scratch(u32 kind)
 {
-	u32 key = 1 + bpf_get_smp_processor_id() * SCRATCH_KINDS + kind;
-	struct scratch *s = bpf_map_lookup_elem(&scratch_map, &key);
+	u32 key = first_slot + bpf_get_smp_processor_id() * SCRATCH_KINDS + kind;
+	struct scratch *s = slot(key);
 	if (s)
 		s->slot = key;
 	return s;
 }
-
-static __always_inline struct scratch *slot(u32 key) { return bpf_map_lookup_elem(&scratch_map, &key); }
 
 /* Stores of one instruction: left to itself the compiler splits what may not be aligned into bytes. */
 #define STORE(bits, p, v) asm volatile("*(u" #bits " *)(%0 + 0) = %1" : : "r"(p), "r"((u64)(v)) : "memory")
@@ -193,6 +202,35 @@ static __always_inline void count(u32 what)
 	u64 *n = bpf_map_lookup_elem(&counters, &what);
 	if (n)
 		(*n)++;
+}
+
+/*
+ * idle says whether this is a second program with nothing to do, because the first does it. If the task is
+ * interrupted just between the two, both may report an event: twice is better than never.
+ */
+static __always_inline bool idle(u32 kind)
+{
+	if (!IS_SECOND)
+		return false;
+	struct scratch *first = slot(1 + bpf_get_smp_processor_id() * SCRATCH_KINDS + kind);
+	if (!first || !*(volatile u32 *)&first->busy)
+		return true;
+	count(COUNT_SECOND);
+	return false;
+}
+
+/* enter marks the scratch memory of a hook's program as in use until it leaves. */
+static __always_inline struct scratch *enter(u32 kind)
+{
+	struct scratch *s = scratch(kind);
+	if (s)
+		*(volatile u32 *)&s->busy = 1;
+	return s;
+}
+static __always_inline int leave(struct scratch *s)
+{
+	*(volatile u32 *)&s->busy = 0;
+	return 0;
 }
 
 /* begin starts a record with room for n parameters. */

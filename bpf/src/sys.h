@@ -512,6 +512,8 @@ static __always_inline bool find_row(struct run *r)
 		return false;
 	u32 nr = r->s->nr;
 	r->row = bpf_map_lookup_elem(&rows, &nr);
+	if (!r->row)
+		leave(r->s);
 	return r->row != NULL;
 }
 
@@ -532,7 +534,7 @@ int BPF_PROG(call_plain, struct pt_regs *regs, long ret)
 		return 0;
 	REPEAT(MAX_OPS, plain_step, &r);
 	send(r.s, r.row->critical);
-	return 0;
+	return leave(r.s);
 }
 
 HOOK("sys_exit")
@@ -545,7 +547,7 @@ int BPF_PROG(call_file, struct pt_regs *regs, long ret)
 	r.s->file = (u64)fd_file(CURRENT(), (s64)r.s->args[6]);
 	REPEAT(MAX_OPS, file_step, &r);
 	send(r.s, r.row->critical);
-	return 0;
+	return leave(r.s);
 }
 
 HOOK("sys_exit")
@@ -556,7 +558,7 @@ int BPF_PROG(call_socket, struct pt_regs *regs, long ret)
 		return 0;
 	REPEAT(MAX_OPS, socket_step, &r);
 	send(r.s, r.row->critical);
-	return 0;
+	return leave(r.s);
 }
 
 /* call_clone reports the caller's side of clone, fork, vfork and clone3. */
@@ -583,7 +585,7 @@ int BPF_PROG(call_clone, struct pt_regs *regs, long ret)
 	begin(s, row->event, CLONE_PARAMS, GET(t, pid));
 	put_clone(s, t, s->args[6], published, GET(t, pid));
 	send(s, true);
-	return 0;
+	return leave(s);
 }
 
 #define MAX_VECTOR 32
@@ -658,7 +660,7 @@ int BPF_PROG(call_exec, struct pt_regs *regs, long ret)
 	if (!first)
 		put_user_text(s, s->args[0], TEXT_MAX);
 	send(s, true);
-	return 0;
+	return leave(s);
 }
 
 #define MAX_MESSAGES 8
@@ -699,7 +701,7 @@ int BPF_PROG(call_mmsg, struct pt_regs *regs, long ret)
 	if (!find_row(&r))
 		return 0;
 	REPEAT(MAX_MESSAGES, message_step, &r);
-	return 0;
+	return leave(r.s);
 }
 
 #ifndef __TARGET_ARCH_arm64
@@ -738,7 +740,7 @@ HOOK("sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	struct control *c = control();
-	if (!c)
+	if (!c || idle(SCRATCH_SYSCALL))
 		return 0;
 #ifdef __TARGET_ARCH_arm64
 	u64 nr = (u32)GET(regs, syscallno);
@@ -753,7 +755,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	bool compat = GET(CURRENT(), thread_info.status) & 2; /* TS_COMPAT */
 #endif
 	u32 want = c->want[nr];
-	struct scratch *s = scratch(SCRATCH_SYSCALL);
+	struct scratch *s = enter(SCRATCH_SYSCALL);
 	if (!s)
 		return 0;
 	s->compat = compat;
@@ -770,7 +772,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	if (compat) {
 		want = c->want32[nr];
 		if (!want)
-			return 0;
+			return leave(s);
 		s->args[0] = (u32)GET(regs, bx);
 		s->args[1] = (u32)GET(regs, cx);
 		s->args[2] = (u32)GET(regs, dx);
@@ -781,7 +783,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 			u32 n, i, a[6] = {};
 			nr = socketcall(s->args[0], &n);
 			if (!nr || nr >= MAX_SYSCALLS || bpf_probe_read_user(a, LOW(4 * n, 31), (void *)s->args[1]))
-				return 0;
+				return leave(s);
 			for (i = 0; i < 6; i++)
 				s->args[i] = a[i];
 			want = c->want[nr];
@@ -789,7 +791,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 			u32 key = nr;
 			u16 *to = bpf_map_lookup_elem(&numbers32, &key);
 			if (!to || *to >= MAX_SYSCALLS)
-				return 0;
+				return leave(s);
 			nr = *to;
 		}
 	} else {
@@ -802,16 +804,16 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	}
 #endif
 	if (!want)
-		return 0;
+		return leave(s);
 	if (ret < 0 && c->drop_failed)
-		return 0;
+		return leave(s);
 	/* Of a fork the child's side comes from on_fork, of an exec the success from on_exec. */
 	if ((want == WANT_CLONE && ret == 0) || (want == WANT_EXEC && ret >= 0))
-		return 0;
+		return leave(s);
 	s->nr = nr;
 	bpf_tail_call(ctx, &tails, want);
 	count(COUNT_TAIL_CALL);
-	return 0;
+	return leave(s);
 }
 
 #endif

@@ -275,7 +275,7 @@ static __always_inline void put_caps(struct scratch *s, const struct cred *c)
 HOOK("sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
-	struct scratch *s = scratch(SCRATCH_EXEC);
+	struct scratch *s = idle(SCRATCH_EXEC) ? NULL : enter(SCRATCH_EXEC);
 	if (!s)
 		return 0;
 	begin(s, EVENT_EXECVE, EXEC_PARAMS, GET(t, pid));
@@ -314,7 +314,7 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
 	put_u64(s, mm ? GET(mm, env_end) - GET(mm, env_start) : 0);
 	put_u64(s, start_time(t));
 	send(s, true);
-	return 0;
+	return leave(s);
 }
 
 /* clone_flags turns the kernel's flags into the published ones. */
@@ -405,8 +405,10 @@ static __always_inline struct pt_regs *entry_regs(struct task_struct *t)
 HOOK("sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct scratch *s = scratch(SCRATCH_FORK);
-	if (!s || (GET(child, flags) & PF_KTHREAD))
+	if ((GET(child, flags) & PF_KTHREAD) || idle(SCRATCH_FORK))
+		return 0;
+	struct scratch *s = enter(SCRATCH_FORK);
+	if (!s)
 		return 0;
 	struct pt_regs *regs = entry_regs(parent);
 	u16 type = EVENT_CLONE;
@@ -442,7 +444,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	begin(s, type, CLONE_PARAMS, GET(child, pid));
 	put_clone(s, child, 0, published, GET(parent, pid));
 	send(s, true);
-	return 0;
+	return leave(s);
 }
 
 /* living_thread finds a thread of the group that is not exiting: 0 if there is none, -1 if unknown. */
@@ -500,8 +502,10 @@ static __always_inline s64 reaper(struct task_struct *t)
 HOOK("sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *t)
 {
-	struct scratch *s = scratch(SCRATCH_EXIT);
-	if (!s || (GET(t, flags) & PF_KTHREAD))
+	if ((GET(t, flags) & PF_KTHREAD) || idle(SCRATCH_EXIT))
+		return 0;
+	struct scratch *s = enter(SCRATCH_EXIT);
+	if (!s)
 		return 0;
 	int code = GET(t, exit_code);
 	begin(s, EVENT_PROCEXIT, 5, GET(t, pid));
@@ -511,7 +515,7 @@ int BPF_PROG(on_exit, struct task_struct *t)
 	put_u8(s, (code & 0x80) != 0);
 	put_u64(s, reaper(t));
 	send(s, true);
-	return 0;
+	return leave(s);
 }
 
 #endif

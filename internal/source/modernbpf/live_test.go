@@ -117,15 +117,17 @@ func (w *want) mismatch(ev *event.Event) string {
 }
 
 // TestLiveCalls performs real system calls and compares what the kernel's programs report, with
-// both forms of the programs.
+// both forms of the programs, and with second programs beside them.
 func TestLiveCalls(t *testing.T) {
 	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveCalls(t, form) })
+		t.Run(form, func(t *testing.T) { testLiveCalls(t, Config{Form: form}) })
+		t.Run(form+", twice", func(t *testing.T) { testLiveCalls(t, Config{Form: form, twice: true}) })
 	}
 }
 
-func testLiveCalls(t *testing.T, form string) {
-	s := openLive(t, Config{Syscalls: allCalls(), Form: form, CPUsPerRing: 2})
+func testLiveCalls(t *testing.T, cfg Config) {
+	cfg.Syscalls, cfg.CPUsPerRing = allCalls(), 2
+	s := openLive(t, cfg)
 	dir := t.TempDir()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -223,10 +225,10 @@ func performCalls(t *testing.T, dir string, expect func(event.Type, map[string]a
 	in := make([]byte, 3)
 	call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&in[0])), 3)
 	expect(event.Read, p{"res": int64(3), "data": "con", "fd": fd, "size": int64(3)})
-	call(unix.SYS_DUP3, uintptr(fd), 77, unix.O_CLOEXEC)
-	expect(event.Dup3, p{"res": int64(77), "oldfd": fd, "newfd": int64(77), "flags": int64(4096)})
-	call(unix.SYS_FCNTL, 77, unix.F_DUPFD_CLOEXEC, 80)
-	expect(event.Fcntl, p{"fd": int64(77), "cmd": int64(26), "arg": int64(80)})
+	call(unix.SYS_DUP3, uintptr(fd), 777, unix.O_CLOEXEC)
+	expect(event.Dup3, p{"res": int64(777), "oldfd": fd, "newfd": int64(777), "flags": int64(4096)})
+	call(unix.SYS_FCNTL, 777, unix.F_DUPFD_CLOEXEC, 780)
+	expect(event.Fcntl, p{"fd": int64(777), "cmd": int64(26), "arg": int64(780)})
 	call(unix.SYS_FCHMOD, uintptr(fd2), 0o4755)
 	expect(event.Fchmod, p{"res": int64(0), "fd": fd2, "mode": int64(0o4755)})
 	call(unix.SYS_FCHMODAT, at, cstr(made), 0o600)
@@ -241,8 +243,8 @@ func performCalls(t *testing.T, dir string, expect func(event.Type, map[string]a
 	expect(event.MkdirAt, p{"res": int64(0), "path": dir + "/d", "mode": int64(0o711)})
 	call(unix.SYS_CLOSE, uintptr(fd2))
 	expect(event.Close, p{"res": int64(0), "fd": fd2})
-	call(unix.SYS_CLOSE_RANGE, 70, 90, 0)
-	expect(event.CloseRange, p{"res": int64(0), "first": int64(70), "last": int64(90), "flags": int64(0)})
+	call(unix.SYS_CLOSE_RANGE, 770, 790, 0)
+	expect(event.CloseRange, p{"res": int64(0), "first": int64(770), "last": int64(790), "flags": int64(0)})
 
 	var pipe [2]int32
 	call(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&pipe)), unix.O_CLOEXEC)

@@ -37,6 +37,7 @@ type Programs struct {
 	cfg    Config
 	done   chan struct{}
 	coll   *ebpf.Collection
+	second *ebpf.Collection // nil where programs cannot be held up
 	form   string
 	misses []string
 	err    error
@@ -61,18 +62,25 @@ func Load(cfg Config) *Programs {
 
 // Close waits for the loading and unloads. A source that was given the programs does that itself.
 func (p *Programs) Close() {
-	<-p.done
-	if p.coll != nil {
-		p.coll.Close()
-		p.coll = nil
+	coll, second, _ := p.take()
+	unload(coll, second)
+}
+
+// unload closes collections, those that are not nil.
+func unload(colls ...*ebpf.Collection) {
+	for _, c := range colls {
+		if c != nil {
+			c.Close()
+		}
 	}
 }
 
 // take hands the programs over, when they are loaded.
-func (p *Programs) take() (coll *ebpf.Collection, err error) {
+func (p *Programs) take() (coll, second *ebpf.Collection, err error) {
 	<-p.done
-	coll, p.coll = p.coll, nil
-	return coll, p.err
+	coll, second = p.coll, p.second
+	p.coll, p.second = nil, nil
+	return coll, second, p.err
 }
 
 // load loads the form that is asked for, or the first that the kernel takes.
@@ -83,9 +91,9 @@ func (p *Programs) load() error {
 	}
 	var errs []error
 	for _, form := range forms {
-		coll, err := p.loadForm(form)
+		err := p.loadForm(form)
 		if err == nil {
-			p.coll, p.form = coll, form
+			p.form = form
 			if len(errs) > 0 {
 				p.misses = append(p.misses, "the fast programs were refused, using the portable ones: "+errs[0].Error())
 			}
@@ -96,10 +104,10 @@ func (p *Programs) load() error {
 	return fmt.Errorf("the kernel refuses the eBPF programs: %w (run \"gyr doctor\" to see what is missing)", errors.Join(errs...))
 }
 
-func (p *Programs) loadForm(form string) (*ebpf.Collection, error) {
+func (p *Programs) loadForm(form string) error {
 	spec, err := p.spec(form)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil && isIterator(err) {
@@ -108,13 +116,21 @@ func (p *Programs) loadForm(form string) (*ebpf.Collection, error) {
 		coll, err = ebpf.NewCollection(spec)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := fillTables(coll); err != nil {
-		coll.Close()
-		return nil, err
+	var second *ebpf.Collection
+	if p.cfg.twice {
+		second, err = loadSecond(spec, coll, 1+(spec.Maps["scratch_map"].MaxEntries-1)/2)
 	}
-	return coll, nil
+	if err == nil {
+		err = fillTables(coll)
+	}
+	if err != nil {
+		unload(coll, second)
+		return err
+	}
+	p.coll, p.second = coll, second
+	return nil
 }
 
 // spec is the object of a form, with the maps in the sizes that the configuration wants.
@@ -135,7 +151,11 @@ func (p *Programs) spec(form string) (*ebpf.CollectionSpec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count processors: %w", err)
 	}
-	spec.Maps["scratch_map"].MaxEntries = uint32(1 + cpus*scratchKinds)
+	slots := cpus * scratchKinds
+	if p.cfg.twice {
+		slots *= 2
+	}
+	spec.Maps["scratch_map"].MaxEntries = uint32(1 + slots)
 	spec.Maps["critical_ring"].MaxEntries = ringSize(p.cfg.CriticalBytes)
 	bulk := spec.Maps["bulk_rings"]
 	bulk.MaxEntries = 1

@@ -47,6 +47,8 @@ type Config struct {
 	Programs *Programs
 	// Log receives what degrades; nil discards it.
 	Log *slog.Logger
+
+	twice bool // the hooks' programs are loaded twice
 }
 
 // withDefaults fills what was left out.
@@ -60,6 +62,7 @@ func (c Config) withDefaults() Config {
 	if c.SnapLen <= 0 {
 		c.SnapLen = 80
 	}
+	c.twice = c.twice || heldUp()
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -83,10 +86,11 @@ type control struct {
 type Source struct {
 	cfg  Config
 	coll *ebpf.Collection
+	more *ebpf.Collection // the second programs, or nil
 	form string
 
 	links    []link.Link
-	progs    []*ebpf.Program // attached
+	progs    []*ebpf.Program // attached, the first ones
 	ctl      *control
 	ctlBytes []byte
 
@@ -126,7 +130,7 @@ func (s *Source) Open(context.Context) (err error) {
 	if progs == nil {
 		progs = Load(s.cfg)
 	}
-	if s.coll, err = progs.take(); err != nil {
+	if s.coll, s.more, err = progs.take(); err != nil {
 		return err
 	}
 	s.form, s.misses = progs.form, progs.misses
@@ -136,8 +140,11 @@ func (s *Source) Open(context.Context) (err error) {
 	if err := s.Select(s.cfg.Syscalls); err != nil {
 		return err
 	}
-	if err := s.attach(); err != nil {
-		return err
+	for _, coll := range []*ebpf.Collection{s.coll, s.more} {
+		// The first programs come first: the second ones must see whether those could do their work.
+		if err := s.attach(coll); err != nil {
+			return err
+		}
 	}
 	// The hooks run before the snapshot is taken, so that nothing falls between the two; what both
 	// saw, the state tells apart by time.
@@ -242,15 +249,17 @@ var hooks = []struct{ program, tracepoint string }{
 	{"on_sys_exit", "sys_exit"},
 }
 
-func (s *Source) attach() error {
-	tails := s.coll.Maps["tails"]
+func (s *Source) attach(coll *ebpf.Collection) error {
+	if coll == nil {
+		return nil
+	}
 	for slot, name := range tailPrograms {
-		if err := tails.Put(uint32(slot), s.coll.Programs[name]); err != nil {
+		if err := coll.Maps["tails"].Put(uint32(slot), coll.Programs[name]); err != nil {
 			return fmt.Errorf("place program %s: %w", name, err)
 		}
 	}
 	for _, h := range hooks {
-		p := s.coll.Programs[h.program]
+		p := coll.Programs[h.program]
 		var l link.Link
 		var err error
 		if s.form == FormFast {
@@ -262,7 +271,9 @@ func (s *Source) attach() error {
 			return fmt.Errorf("attach to tracepoint %s: %w", h.tracepoint, err)
 		}
 		s.links = append(s.links, l)
-		s.progs = append(s.progs, p)
+		if coll == s.coll {
+			s.progs = append(s.progs, p)
+		}
 	}
 	return nil
 }
@@ -474,9 +485,7 @@ func (s *Source) Close() error {
 	if s.epoll >= 0 {
 		_ = unix.Close(s.epoll)
 	}
-	if s.coll != nil {
-		s.coll.Close()
-	}
+	unload(s.more, s.coll)
 	return err
 }
 

@@ -17,6 +17,7 @@ const (
 	countBulkLost
 	countCut
 	countTailCall
+	countSecond
 )
 
 func (s *Source) counter(i uint32) (sum uint64) {
@@ -48,7 +49,7 @@ func (s *Source) Stats() source.Stats {
 }
 
 // missedRuns counts events at which a program did not run because it was running already on that
-// processor; the kernel counts them.
+// processor and no second one stood in; the kernel counts them.
 func (s *Source) missedRuns() (sum uint64) {
 	for _, p := range s.progs {
 		st, err := p.Stats()
@@ -57,7 +58,7 @@ func (s *Source) missedRuns() (sum uint64) {
 		}
 		sum += st.RecursionMisses
 	}
-	return sum
+	return sum - min(sum, s.counter(countSecond))
 }
 
 // LostByEvent returns the lost records by event name, without those that lost nothing.
