@@ -121,7 +121,7 @@ func (w *want) mismatch(ev *event.Event) string {
 func TestLiveCalls(t *testing.T) {
 	for _, form := range []string{FormFast, FormPortable} {
 		t.Run(form, func(t *testing.T) { testLiveCalls(t, Config{Form: form}) })
-		t.Run(form+", twice", func(t *testing.T) { testLiveCalls(t, Config{Form: form, twice: true}) })
+		t.Run(form+", twice", func(t *testing.T) { testLiveCalls(t, Config{Form: form, twice: true, callsTwice: true}) })
 	}
 }
 

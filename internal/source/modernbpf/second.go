@@ -15,15 +15,18 @@ import (
 // recursion. So there each hook has its program twice; the second one works while the first is held up
 // (enum SCRATCH_… in bpf/src/common.h).
 
-// heldUp says whether programs of this kernel can be held up.
-func heldUp() bool {
+// heldUp says whether programs at the scheduler's tracepoints and at the system calls' exit can be
+// held up in this kernel.
+func heldUp() (sched, calls bool) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return false
+		return false, false
 	}
-	var major int
-	_, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.", &major)
-	return err == nil && major >= 7
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false, false
+	}
+	return major >= 7, major > 7 || major == 7 && minor >= 2
 }
 
 // loadSecond loads the hooks' programs once more, with the maps of the first ones but for those that

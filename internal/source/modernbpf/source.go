@@ -48,7 +48,7 @@ type Config struct {
 	// Log receives what degrades; nil discards it.
 	Log *slog.Logger
 
-	twice bool // the hooks' programs are loaded twice
+	twice, callsTwice bool // the hooks' programs are loaded twice; also that of the system calls
 }
 
 // withDefaults fills what was left out.
@@ -62,7 +62,8 @@ func (c Config) withDefaults() Config {
 	if c.SnapLen <= 0 {
 		c.SnapLen = 80
 	}
-	c.twice = c.twice || heldUp()
+	sched, calls := heldUp()
+	c.twice, c.callsTwice = c.twice || sched, c.callsTwice || calls
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -259,6 +260,9 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 		}
 	}
 	for _, h := range hooks {
+		if coll == s.more && h.tracepoint == "sys_exit" && !s.cfg.callsTwice {
+			continue
+		}
 		p := coll.Programs[h.program]
 		var l link.Link
 		var err error
