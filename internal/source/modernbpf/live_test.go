@@ -11,14 +11,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
-	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
 // openLive opens a source for the calls, or skips the test where the machine does not allow that.
@@ -137,30 +135,7 @@ func testLiveCalls(t *testing.T, cfg Config) {
 	expect := func(typ event.Type, params map[string]any) { wants = append(wants, want{typ, params}) }
 	performCalls(t, dir, expect)
 
-	left := wants
-	last := ""
-	deadline := time.Now().Add(5 * time.Second)
-	var ev event.Event
-	for len(left) > 0 && time.Now().Before(deadline) {
-		err := s.Next(&ev)
-		if errors.Is(err, source.ErrIdle) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ev.TID() != tid || ev.Type() >= event.IterTask && ev.Type() <= event.IterAnonInode {
-			continue
-		}
-		if m := left[0].mismatch(&ev); m == "" {
-			left, last = left[1:], ""
-		} else if m != "type" {
-			last += "\n  saw a " + ev.Info().Name + " with " + m
-		}
-	}
-	if len(left) > 0 {
-		t.Fatalf("%d of %d events came; the next one, %s %v, did not:%s", len(wants)-len(left), len(wants), event.Lookup(left[0].typ).Name, left[0].params, last)
-	}
+	awaitEvents(t, s, tid, wants)
 	st := s.Stats()
 	if n := st.Lost(); n > 0 {
 		t.Errorf("%d events lost: %+v", n, st.Losses)
