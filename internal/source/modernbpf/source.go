@@ -106,6 +106,7 @@ type Source struct {
 	// not be read.
 	late, malformed atomic.Uint64
 	batch           uint64 // bytes read since the last rest
+	streak          int    // rests in a row before which something was read
 
 	snapshot snapshot
 	final    source.Stats
@@ -319,10 +320,10 @@ const slack = 30 * time.Microsecond
 // was large, so that the rings do not fill. When a look finds nothing it sleeps until the kernel
 // wakes it. The pause bounds an alert's delay.
 const (
-	pollPause  = 4 * time.Millisecond
+	pollPause  = 3 * time.Millisecond
 	floodPause = 200 * time.Microsecond
 	floodBatch = 256 << 10 // bytes
-	sleepMax   = 100 * time.Millisecond
+	sleepMax   = 250 * time.Millisecond
 )
 
 // Next delivers the snapshot, then live events in the order of their times.
@@ -417,29 +418,40 @@ func (s *Source) empty() bool {
 	return true
 }
 
-// rest waits for events: by a pause while they flow, asleep when a look found none.
+// rest waits for events: by a pause while look after look finds some, asleep when they come singly.
 func (s *Source) rest() {
 	if !s.empty() && s.batch == 0 {
 		// Something waits behind the horizon.
 		nap(2 * slack)
 		return
 	}
-	if batch := s.batch; batch > 0 {
-		s.batch = 0
-		if batch > floodBatch {
-			nap(floodPause)
-		} else {
-			nap(pollPause)
-		}
+	batch := s.batch
+	s.batch = 0
+	switch {
+	case batch > floodBatch:
+		nap(floodPause)
+		return
+	case batch == 0:
+		s.streak = 0
+	default:
+		s.streak++
+	}
+	if s.streak > 1 {
+		nap(pollPause)
 		return
 	}
 	atomic.StoreUint32(&s.ctl.ReaderSleeps, 1)
+	woken := 0
 	if s.empty() {
 		var evs [8]unix.EpollEvent
-		_, _ = unix.EpollWait(s.epoll, evs[:], int(sleepMax/time.Millisecond))
+		woken, _ = unix.EpollWait(s.epoll, evs[:], int(sleepMax/time.Millisecond))
 	}
 	atomic.StoreUint32(&s.ctl.ReaderSleeps, 0)
 	s.syncClock()
+	if woken > 0 {
+		// An event seldom comes alone: one look for all of them.
+		nap(pollPause)
+	}
 }
 
 // nap pauses the thread. With a second processor for the other goroutines it sleeps without telling
