@@ -25,7 +25,7 @@ type Source interface {
 
 	// Next points ev at the next record and sets its Num and CPU. The record is borrowed until the
 	// next call of Next. Without an event Next waits by itself, as long as suits the source but at
-	// most a tenth of a second, and returns ErrIdle; io.EOF says that no event will come again.
+	// most a quarter of a second, and returns ErrIdle; io.EOF says that no event will come again.
 	// Any other error ends the run.
 	Next(ev *event.Event) error
 
