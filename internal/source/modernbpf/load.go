@@ -220,10 +220,9 @@ func checkPrivileges() error {
 
 // Capability numbers (include/uapi/linux/capability.h).
 const (
-	capSysPtrace = 19
-	capSysAdmin  = 21
-	capPerfmon   = 38
-	capBPF       = 39
+	capSysAdmin = 21
+	capPerfmon  = 38
+	capBPF      = 39
 )
 
 // missingCapabilities lists the capabilities that loading and attaching need and the process lacks:

@@ -175,8 +175,7 @@ var rows = []row{
 	plain("copy_file_range", 333, result, fd(2), at64(3, 0), fd(0), at64(1, 0), u64(4)),
 }
 
-// special are the programs that a row of the other kinds asks for by the call's exit, and how many
-// parameters they write themselves.
+// rowBySyscall finds a row by the call's name.
 var rowBySyscall = func() map[string]*row {
 	m := make(map[string]*row, len(rows))
 	for i := range rows {

@@ -98,15 +98,13 @@ type Source struct {
 	rings   []*ring // the critical ring first
 	current *ring   // whose head the caller borrows
 	horizon uint64  // events up to this time may be delivered
-	last    uint64  // time of the newest delivered event
 	epoll   int
 	num     uint64
 	events  atomic.Uint64
-	// late counts events that came after a later one was delivered, malformed records that could
-	// not be read.
-	late, malformed atomic.Uint64
-	batch           uint64 // bytes read since the last rest
-	streak          int    // rests in a row before which something was read
+	// malformed counts records that could not be read.
+	malformed atomic.Uint64
+	batch     uint64 // bytes read since the last rest
+	streak    int    // rests in a row before which something was read
 
 	snapshot snapshot
 	final    source.Stats
@@ -371,10 +369,6 @@ func (s *Source) take() []byte {
 			return nil
 		}
 	}
-	if r.ts < s.last {
-		s.late.Add(1)
-	}
-	s.last = r.ts
 	s.batch += uint64(len(r.head))
 	s.current = r
 	return r.head
