@@ -31,6 +31,7 @@ var pendings = []pending{
 		"not supported (Falco removed it in 0.44)"},
 	{"http_output.enabled", true, func(c *Config, _ *Value) bool { return c.HTTPOutput.Enabled }, "not supported yet, alerts would be lost"},
 	{"program_output.enabled", true, func(c *Config, _ *Value) bool { return c.ProgramOutput.Enabled }, "not supported yet, alerts would be lost"},
+	{"grpc.enabled", true, func(c *Config, _ *Value) bool { return c.GRPC.Enabled }, "not supported yet, alerts would be lost"},
 	{"capture.enabled", true, func(c *Config, _ *Value) bool { return c.Capture.Enabled }, "not supported yet, captures would be lost"},
 	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
 	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
@@ -48,8 +49,6 @@ type removal struct {
 
 // removals are the keys that files written for older versions may still have.
 var removals = []removal{
-	{"grpc", "0.44", false, ""},
-	{"grpc_output", "0.44", true, "use another output"},
 	{"engine.gvisor", "0.44", false, ""},
 	{"outputs", "0.37", false, ""},
 	{"syscall_buf_size_preset", "0.38", false, "use engine.modern_ebpf.buf_size_preset"},

@@ -66,6 +66,8 @@ type Config struct {
 	FileOutput    FileOutput    `yaml:"file_output"`
 	HTTPOutput    HTTPOutput    `yaml:"http_output"`
 	ProgramOutput ProgramOutput `yaml:"program_output"`
+	GRPC          GRPC          `yaml:"grpc"`
+	GRPCOutput    Switch        `yaml:"grpc_output"`
 	Webserver     Webserver     `yaml:"webserver"`
 
 	LogStderr  bool       `yaml:"log_stderr"`
@@ -231,6 +233,19 @@ type ProgramOutput struct {
 	Program   string `yaml:"program"`
 }
 
+// GRPC serves alerts and versions to clients of Falco's gRPC services, which Falco had up to 0.43.
+type GRPC struct {
+	Enabled bool `yaml:"enabled"`
+	// BindAddress is unix:// with the path of a socket, or an address and port for mutual TLS.
+	BindAddress string `yaml:"bind_address"`
+	// Threadiness is accepted for old files; every connection has its own goroutine.
+	Threadiness NonNegative `yaml:"threadiness"`
+	// PrivateKey, CertChain and RootCerts are PEM files, for addresses other than unix://.
+	PrivateKey string `yaml:"private_key"`
+	CertChain  string `yaml:"cert_chain"`
+	RootCerts  string `yaml:"root_certs"`
+}
+
 // Webserver serves health, versions and metrics.
 type Webserver struct {
 	Enabled                  bool        `yaml:"enabled"`
@@ -334,6 +349,10 @@ func Default() *Config {
 			UserAgent: "falcosecurity/falco", CAPath: "/etc/ssl/certs",
 			ClientCert: "/etc/ssl/certs/client.crt", ClientKey: "/etc/ssl/certs/client.key",
 			MaxConsecutiveTimeouts: 5,
+		},
+		GRPC: GRPC{
+			BindAddress: "unix:///run/falco/falco.sock", PrivateKey: "/etc/falco/certs/server.key",
+			CertChain: "/etc/falco/certs/server.crt", RootCerts: "/etc/falco/certs/ca.crt",
 		},
 		Webserver: Webserver{
 			ListenPort: 8765, ListenAddress: "0.0.0.0", K8sHealthzEndpoint: "/healthz",
