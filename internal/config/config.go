@@ -31,29 +31,38 @@ type Config struct {
 	// RuleMatching says whether an event raises the first matching rule or all of them.
 	RuleMatching Matching `yaml:"rule_matching"`
 
-	Engine  Engine  `yaml:"engine"`
+	// Engine says where events come from.
+	Engine Engine `yaml:"engine"`
+	// Capture lets rules write capture files.
 	Capture Capture `yaml:"capture"`
 
-	// Plugins describes plugins; LoadPlugins says which of them to load, all if the key is absent.
-	Plugins         []Plugin `yaml:"plugins"`
-	LoadPlugins     []string `yaml:"load_plugins"`
-	PluginsHostInfo bool     `yaml:"plugins_hostinfo"`
+	// Plugins describes plugins of Falco; what container and k8smeta do is built in, others cannot be loaded.
+	Plugins []Plugin `yaml:"plugins"`
+	// LoadPlugins names those of them that are loaded; all are if the key is absent.
+	LoadPlugins []string `yaml:"load_plugins"`
+	// PluginsHostInfo tells plugins of the host; what is built in always knows it.
+	PluginsHostInfo bool `yaml:"plugins_hostinfo"`
 
 	// TimeFormatISO8601 prints date and time in UTC instead of the local time of day.
 	TimeFormatISO8601 bool `yaml:"time_format_iso_8601"`
 	// BufferFormatBase64 prints data buffers in Base64.
 	BufferFormatBase64 bool `yaml:"buffer_format_base64"`
 
-	// JSONOutput writes alerts as JSON objects; the others say which properties they have.
-	JSONOutput                      bool `yaml:"json_output"`
-	JSONIncludeOutputProperty       bool `yaml:"json_include_output_property"`
-	JSONIncludeMessageProperty      bool `yaml:"json_include_message_property"`
+	// JSONOutput writes alerts, lists and versions as JSON.
+	JSONOutput bool `yaml:"json_output"`
+	// JSONIncludeOutputProperty gives JSON alerts the property output: the text with time and priority.
+	JSONIncludeOutputProperty bool `yaml:"json_include_output_property"`
+	// JSONIncludeMessageProperty gives them message: the text without time and priority.
+	JSONIncludeMessageProperty bool `yaml:"json_include_message_property"`
+	// JSONIncludeOutputFieldsProperty gives them output_fields: the fields that the output names.
 	JSONIncludeOutputFieldsProperty bool `yaml:"json_include_output_fields_property"`
-	JSONIncludeTagsProperty         bool `yaml:"json_include_tags_property"`
+	// JSONIncludeTagsProperty gives them tags: those of the rule.
+	JSONIncludeTagsProperty bool `yaml:"json_include_tags_property"`
 
 	// BufferedOutputs lets outputs gather lines before they write them.
-	BufferedOutputs bool         `yaml:"buffered_outputs"`
-	OutputsQueue    OutputsQueue `yaml:"outputs_queue"`
+	BufferedOutputs bool `yaml:"buffered_outputs"`
+	// OutputsQueue bounds the alerts that wait for an output.
+	OutputsQueue OutputsQueue `yaml:"outputs_queue"`
 	// OutputTimeout is the time in milliseconds after which a stuck output is reported.
 	OutputTimeout Positive `yaml:"output_timeout"`
 	// AppendOutput adds texts and fields to the outputs of rules.
@@ -61,25 +70,42 @@ type Config struct {
 	// StaticFields become fields static.NAME with a constant text.
 	StaticFields map[string]string `yaml:"static_fields"`
 
-	StdoutOutput  Switch        `yaml:"stdout_output"`
-	SyslogOutput  Switch        `yaml:"syslog_output"`
-	FileOutput    FileOutput    `yaml:"file_output"`
-	HTTPOutput    HTTPOutput    `yaml:"http_output"`
+	// StdoutOutput writes alerts to standard output.
+	StdoutOutput Switch `yaml:"stdout_output"`
+	// SyslogOutput sends them to the system's log.
+	SyslogOutput Switch `yaml:"syslog_output"`
+	// FileOutput appends them to a file.
+	FileOutput FileOutput `yaml:"file_output"`
+	// HTTPOutput posts them to a server, such as Falcosidekick.
+	HTTPOutput HTTPOutput `yaml:"http_output"`
+	// ProgramOutput pipes them into a command.
 	ProgramOutput ProgramOutput `yaml:"program_output"`
-	GRPC          GRPC          `yaml:"grpc"`
-	GRPCOutput    Switch        `yaml:"grpc_output"`
-	Webserver     Webserver     `yaml:"webserver"`
+	// GRPC is the server of Falco's gRPC services (Falco up to 0.43).
+	GRPC GRPC `yaml:"grpc"`
+	// GRPCOutput offers alerts to the clients of that server.
+	GRPCOutput Switch `yaml:"grpc_output"`
+	// Webserver serves health, versions and metrics.
+	Webserver Webserver `yaml:"webserver"`
 
-	LogStderr  bool       `yaml:"log_stderr"`
-	LogSyslog  bool       `yaml:"log_syslog"`
-	LogLevel   Level      `yaml:"log_level"`
+	// LogStderr writes messages of gyr itself to standard error.
+	LogStderr bool `yaml:"log_stderr"`
+	// LogSyslog sends them to the system's log.
+	LogSyslog bool `yaml:"log_syslog"`
+	// LogLevel is the least serious level of messages: emergency, alert, critical, error, warning, notice, info or debug.
+	LogLevel Level `yaml:"log_level"`
+	// LibsLogger is the same for what reads events.
 	LibsLogger LibsLogger `yaml:"libs_logger"`
 
+	// SyscallEventTimeouts reports long times without an event.
 	SyscallEventTimeouts SyscallEventTimeouts `yaml:"syscall_event_timeouts"`
-	SyscallEventDrops    SyscallEventDrops    `yaml:"syscall_event_drops"`
-	Metrics              Metrics              `yaml:"metrics"`
-	BaseSyscalls         BaseSyscalls         `yaml:"base_syscalls"`
-	FalcoLibs            FalcoLibs            `yaml:"falco_libs"`
+	// SyscallEventDrops says what to do when events are lost.
+	SyscallEventDrops SyscallEventDrops `yaml:"syscall_event_drops"`
+	// Metrics configures the regular figures.
+	Metrics Metrics `yaml:"metrics"`
+	// BaseSyscalls says which system calls are watched beyond those that rules name.
+	BaseSyscalls BaseSyscalls `yaml:"base_syscalls"`
+	// FalcoLibs bounds what is remembered of threads and data.
+	FalcoLibs FalcoLibs `yaml:"falco_libs"`
 
 	// Gyr holds the keys that Falco does not have.
 	Gyr Gyr `yaml:"gyr"`
@@ -93,231 +119,6 @@ type Gyr struct {
 	DrainTimeout Positive `yaml:"drain_timeout"`
 	// HostRoot is where the host's file system is seen; the environment's HOST_ROOT by default.
 	HostRoot string `yaml:"host_root"`
-}
-
-// Include is a further configuration file or directory, and how its keys are merged in.
-type Include struct {
-	Path     string `yaml:"path"`
-	Strategy string `yaml:"strategy"`
-}
-
-// Selection enables or disables the rules of a name (with * as wildcard) or tag.
-type Selection struct {
-	Enable  *RuleMatch `yaml:"enable"`
-	Disable *RuleMatch `yaml:"disable"`
-}
-
-// RuleMatch names rules; both parts must fit where both are given.
-type RuleMatch struct {
-	Rule string `yaml:"rule"`
-	Tag  string `yaml:"tag"`
-}
-
-// Engine says where events come from.
-type Engine struct {
-	Kind       EngineKind `yaml:"kind"`
-	KMod       KMod       `yaml:"kmod"`
-	EBPF       KMod       `yaml:"ebpf"`
-	ModernEBPF ModernEBPF `yaml:"modern_ebpf"`
-	Replay     Replay     `yaml:"replay"`
-	GVisor     any        `yaml:"gvisor"`
-}
-
-// KMod configures the kernel module.
-type KMod struct {
-	BufSizePreset  Preset `yaml:"buf_size_preset"`
-	DropFailedExit bool   `yaml:"drop_failed_exit"`
-	Probe          string `yaml:"probe"`
-}
-
-// ModernEBPF configures the eBPF source.
-type ModernEBPF struct {
-	// CPUsForEachBuffer is how many processors share a ring buffer; 0: all share one.
-	CPUsForEachBuffer NonNegative `yaml:"cpus_for_each_buffer"`
-	// BufSizePreset is the size of a ring buffer: 1 is 1 MiB, every further step doubles it.
-	BufSizePreset Preset `yaml:"buf_size_preset"`
-	// DropFailedExit leaves out system calls that failed.
-	DropFailedExit bool `yaml:"drop_failed_exit"`
-	// DisableIterators reads /proc at start even where the kernel can list its tasks.
-	DisableIterators bool `yaml:"disable_iterators"`
-}
-
-// BufBytes is the size of one ring buffer in bytes.
-func (m *ModernEBPF) BufBytes() int { return 1 << (19 + int(m.BufSizePreset)) }
-
-// Replay configures the reading of a capture file.
-type Replay struct {
-	CaptureFile string `yaml:"capture_file"`
-}
-
-// Capture configures the writing of capture files by rules.
-type Capture struct {
-	Enabled         bool        `yaml:"enabled"`
-	PathPrefix      string      `yaml:"path_prefix"`
-	Mode            string      `yaml:"mode"`
-	DefaultDuration NonNegative `yaml:"default_duration"`
-	MaxFileSizeMB   NonNegative `yaml:"max_file_size_mb"`
-}
-
-// Plugin describes a plugin.
-type Plugin struct {
-	Name        string `yaml:"name"`
-	LibraryPath string `yaml:"library_path"`
-	InitConfig  any    `yaml:"init_config"`
-	OpenParams  string `yaml:"open_params"`
-}
-
-// OutputsQueue bounds the alerts that wait for an output.
-type OutputsQueue struct {
-	// Capacity is a number of alerts; 0 leaves only the bound in bytes.
-	Capacity NonNegative `yaml:"capacity"`
-}
-
-// Append adds to the outputs of the rules that match.
-type Append struct {
-	Match           AppendMatch  `yaml:"match"`
-	ExtraOutput     string       `yaml:"extra_output"`
-	ExtraFields     []ExtraField `yaml:"extra_fields"`
-	SuggestedOutput bool         `yaml:"suggested_output"`
-}
-
-// AppendMatch restricts an Append; empty parts fit every rule.
-type AppendMatch struct {
-	Source string   `yaml:"source"`
-	Rule   string   `yaml:"rule"`
-	Tags   []string `yaml:"tags"`
-}
-
-// ExtraField is an added output field: a plain field, or a key with a template.
-type ExtraField struct {
-	Field  string // name of a plain field; "" if Key is given
-	Key    string
-	Format string
-}
-
-// Switch is an output without settings.
-type Switch struct {
-	Enabled bool `yaml:"enabled"`
-}
-
-// FileOutput appends alerts to a file.
-type FileOutput struct {
-	Enabled bool `yaml:"enabled"`
-	// KeepAlive keeps the file open between alerts; SIGUSR1 opens it again.
-	KeepAlive bool   `yaml:"keep_alive"`
-	Filename  string `yaml:"filename"`
-}
-
-// HTTPOutput posts alerts.
-type HTTPOutput struct {
-	Enabled                bool        `yaml:"enabled"`
-	URL                    string      `yaml:"url"`
-	UserAgent              string      `yaml:"user_agent"`
-	Insecure               bool        `yaml:"insecure"`
-	CACert                 string      `yaml:"ca_cert"`
-	CABundle               string      `yaml:"ca_bundle"`
-	CAPath                 string      `yaml:"ca_path"`
-	MTLS                   bool        `yaml:"mtls"`
-	ClientCert             string      `yaml:"client_cert"`
-	ClientKey              string      `yaml:"client_key"`
-	Echo                   bool        `yaml:"echo"`
-	CompressUploads        bool        `yaml:"compress_uploads"`
-	KeepAlive              bool        `yaml:"keep_alive"`
-	MaxConsecutiveTimeouts NonNegative `yaml:"max_consecutive_timeouts"`
-}
-
-// ProgramOutput pipes alerts into a command.
-type ProgramOutput struct {
-	Enabled   bool   `yaml:"enabled"`
-	KeepAlive bool   `yaml:"keep_alive"`
-	Program   string `yaml:"program"`
-}
-
-// GRPC serves alerts and versions to clients of Falco's gRPC services, which Falco had up to 0.43.
-type GRPC struct {
-	Enabled bool `yaml:"enabled"`
-	// BindAddress is unix:// with the path of a socket, or an address and port for mutual TLS.
-	BindAddress string `yaml:"bind_address"`
-	// Threadiness is accepted for old files; every connection has its own goroutine.
-	Threadiness NonNegative `yaml:"threadiness"`
-	// PrivateKey, CertChain and RootCerts are PEM files, for addresses other than unix://.
-	PrivateKey string `yaml:"private_key"`
-	CertChain  string `yaml:"cert_chain"`
-	RootCerts  string `yaml:"root_certs"`
-}
-
-// Webserver serves health, versions and metrics.
-type Webserver struct {
-	Enabled                  bool        `yaml:"enabled"`
-	Threadiness              NonNegative `yaml:"threadiness"`
-	ListenPort               NonNegative `yaml:"listen_port"`
-	ListenAddress            Address     `yaml:"listen_address"`
-	K8sHealthzEndpoint       string      `yaml:"k8s_healthz_endpoint"`
-	PrometheusMetricsEnabled bool        `yaml:"prometheus_metrics_enabled"`
-	SSLEnabled               bool        `yaml:"ssl_enabled"`
-	SSLCertificate           string      `yaml:"ssl_certificate"`
-}
-
-// LibsLogger sets the level of the messages of the capture side.
-type LibsLogger struct {
-	Enabled  bool  `yaml:"enabled"`
-	Severity Level `yaml:"severity"`
-}
-
-// SyscallEventTimeouts reports long times without an event.
-type SyscallEventTimeouts struct {
-	MaxConsecutives NonNegative `yaml:"max_consecutives"`
-}
-
-// SyscallEventDrops says what to do when events are lost.
-type SyscallEventDrops struct {
-	// Threshold is the share of lost events, 0 to 1, above which the actions are taken.
-	Threshold Ratio `yaml:"threshold"`
-	// Actions are log, alert and exit, or ignore alone.
-	Actions []DropAction `yaml:"actions"`
-	// Rate and MaxBurst limit how often, in actions a second.
-	Rate     float64 `yaml:"rate"`
-	MaxBurst float64 `yaml:"max_burst"`
-	// SimulateDrops pretends a loss every second, for tests.
-	SimulateDrops bool `yaml:"simulate_drops"`
-}
-
-// Metrics configures the regular figures.
-type Metrics struct {
-	Enabled                          bool     `yaml:"enabled"`
-	Interval                         Interval `yaml:"interval"`
-	OutputRule                       bool     `yaml:"output_rule"`
-	OutputFile                       string   `yaml:"output_file"`
-	RulesCountersEnabled             bool     `yaml:"rules_counters_enabled"`
-	ResourceUtilizationEnabled       bool     `yaml:"resource_utilization_enabled"`
-	StateCountersEnabled             bool     `yaml:"state_counters_enabled"`
-	KernelEventCountersEnabled       bool     `yaml:"kernel_event_counters_enabled"`
-	KernelEventCountersPerCPUEnabled bool     `yaml:"kernel_event_counters_per_cpu_enabled"`
-	KernelIterEventCountersEnabled   bool     `yaml:"kernel_iter_event_counters_enabled"`
-	LibbpfStatsEnabled               bool     `yaml:"libbpf_stats_enabled"`
-	PluginsMetricsEnabled            bool     `yaml:"plugins_metrics_enabled"`
-	JemallocStatsEnabled             bool     `yaml:"jemalloc_stats_enabled"`
-	ConvertMemoryToMB                bool     `yaml:"convert_memory_to_mb"`
-	IncludeEmptyValues               bool     `yaml:"include_empty_values"`
-}
-
-// BaseSyscalls says which system calls are watched beyond those that rules name.
-type BaseSyscalls struct {
-	// CustomSet names them; a name after "!" is never watched.
-	CustomSet []string `yaml:"custom_set"`
-	// Repair adds those that the state needs for what is watched.
-	Repair bool `yaml:"repair"`
-	// All allows the system calls of plain input and output too.
-	All bool `yaml:"all"`
-}
-
-// FalcoLibs bounds the state.
-type FalcoLibs struct {
-	ThreadTableSize                      NonNegative `yaml:"thread_table_size"`
-	ThreadTableAutoPurgingIntervalS      NonNegative `yaml:"thread_table_auto_purging_interval_s"`
-	ThreadTableAutoPurgingThreadTimeoutS NonNegative `yaml:"thread_table_auto_purging_thread_timeout_s"`
-	// Snaplen is how many bytes of a data buffer an event carries.
-	Snaplen NonNegative `yaml:"snaplen"`
 }
 
 // Default returns the configuration without any file: the values of the falco.yaml that Falco
