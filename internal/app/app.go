@@ -21,7 +21,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
@@ -84,7 +83,7 @@ type App struct {
 	machine  *field.Machine
 	engine   *engine.Engine
 	syscalls filter.SyscallSet
-	queues   []*output.Queue
+	outputs  outputs
 	state    *state.State
 	source   source.Source
 	drops    *dropMonitor
@@ -227,88 +226,6 @@ func (a *App) loadRules(context.Context) (err error) {
 	return a.rules.Err()
 }
 
-// openOutputs opens the destinations and starts their queues.
-func (a *App) openOutputs(context.Context) error {
-	format := dest.Format{JSON: a.cfg.JSONOutput, Unbuffered: !a.cfg.BufferedOutputs, Options: alert.Options{
-		ISO8601:        a.cfg.TimeFormatISO8601,
-		IncludeOutput:  a.cfg.JSONIncludeOutputProperty,
-		IncludeMessage: a.cfg.JSONIncludeMessageProperty,
-		IncludeFields:  a.cfg.JSONIncludeOutputFieldsProperty,
-		IncludeTags:    a.cfg.JSONIncludeTagsProperty,
-	}}
-	var outs []output.Output
-	var names []string
-	if a.cfg.StdoutOutput.Enabled {
-		outs, names = append(outs, dest.NewStdout(a.o.Stdout, format)), append(names, "stdout")
-	}
-	if a.cfg.FileOutput.Enabled {
-		f, err := dest.NewFile(a.cfg.FileOutput.Filename, a.cfg.FileOutput.KeepAlive, format)
-		if err != nil {
-			return fmt.Errorf("file output: %w", err)
-		}
-		outs, names = append(outs, f), append(names, "file "+a.cfg.FileOutput.Filename)
-	}
-	if a.cfg.SyslogOutput.Enabled {
-		out := dest.NewSyslog(programName, format)
-		if err := out.Check(); err != nil {
-			a.log.Warn("nobody listens to syslog now, alerts to it are lost until somebody does", "error", err)
-		}
-		outs, names = append(outs, out), append(names, "syslog")
-	}
-	if len(outs) == 0 {
-		a.log.Warn("no output is enabled, alerts are only counted")
-	}
-	for _, out := range outs {
-		a.queues = append(a.queues, output.NewQueue(out, output.Options{
-			Capacity: int(a.cfg.OutputsQueue.Capacity),
-			Stuck:    time.Duration(a.cfg.OutputTimeout) * time.Millisecond,
-			Log:      a.log,
-			Wait:     a.replays(),
-			Gone: func(err error) {
-				// Without any other output there is nobody left to watch for.
-				if len(outs) == 1 {
-					a.cancel(err)
-				}
-			},
-		}))
-	}
-	a.onStop(a.drainOutputs)
-	form := "text"
-	if a.cfg.JSONOutput {
-		form = "JSON"
-	}
-	a.log.Info("alerts go to "+strings.Join(names, ", "), "as", form)
-	return nil
-}
-
-// send passes an alert to all outputs.
-func (a *App) send(al *alert.Alert) {
-	for _, q := range a.queues {
-		q.Push(al)
-	}
-}
-
-// drainOutputs lets the outputs write what waits, all at the same time.
-func (a *App) drainOutputs() {
-	ctx, cancel := context.WithCancel(context.Background())
-	if !a.replays() || a.stopped.Load() {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(a.cfg.Gyr.DrainTimeout)*time.Millisecond)
-	}
-	defer cancel()
-	var all sync.WaitGroup
-	var failed atomic.Bool
-	for _, q := range a.queues {
-		all.Go(func() {
-			if !q.Stop(ctx) {
-				failed.Store(true)
-				a.log.Error("output did not take all alerts before the stop", "output", q.Output().Name(), "lost", q.Stats().Losses)
-			}
-		})
-	}
-	all.Wait()
-	a.drained = !failed.Load()
-}
-
 // buildEngine compiles the rules and decides what has to be watched for them.
 func (a *App) buildEngine(ctx context.Context) (err error) {
 	a.machine.DNS = field.NewDNS(net.DefaultResolver)
@@ -385,16 +302,10 @@ func (a *App) handleSignal(s os.Signal) {
 		a.log.Info(s.String() + " received, stopping")
 		a.stopped.Store(true)
 		a.cancel(errSignal)
-		for _, q := range a.queues {
-			q.NoWait()
-		}
+		a.outputs.noWait()
 	case unix.SIGUSR1:
 		a.log.Info("SIGUSR1 received, reopening outputs")
-		for _, q := range a.queues {
-			if r, ok := q.Output().(output.Reopener); ok {
-				r.Reopen()
-			}
-		}
+		a.outputs.reopen()
 	case unix.SIGHUP:
 		a.log.Warn("SIGHUP received, but reloading is not supported yet: restart to load changed files")
 	}

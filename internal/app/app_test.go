@@ -166,7 +166,7 @@ Triggered rules by rule name:
 	if b, _ := os.ReadFile(file); string(b) != alerts {
 		t.Errorf("the file has\n%s", b)
 	}
-	for _, line := range []string{"2 of 2 rules are in use", "alerts go to stdout, file " + file, "watching (started in", "Events seen: 4", "Lost: nothing"} {
+	for _, line := range []string{"2 of 2 rules are in use", "alerts go to file " + file + ", stdout", "watching (started in", "Events seen: 4", "Lost: nothing"} {
 		if !strings.Contains(log, line) {
 			t.Errorf("%q is not in\n%s", line, log)
 		}

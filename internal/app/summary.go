@@ -91,8 +91,7 @@ func (a *App) losses() string {
 	for _, l := range stats.Losses {
 		line("events", l.Reason, l.Events)
 	}
-	for _, q := range a.queues {
-		s := q.Stats()
+	for _, s := range a.outputs.stats() {
 		for _, l := range s.Losses {
 			line("alerts to "+s.Name, l.Reason, l.Alerts)
 		}

@@ -7,6 +7,8 @@ package output
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 )
@@ -45,6 +47,59 @@ type Stats struct {
 	Sent    uint64
 	Waiting int
 	Losses  []Loss // one entry for every reason, also while zero
+	// Attempts counts calls of Send, Retries those of them that repeat a failed one.
+	Attempts, Retries uint64
+	// Delivery is how long calls of Send took.
+	Delivery Latency
+}
+
+// Latency sums up how long something took.
+type Latency struct {
+	Last, Max, Sum time.Duration
+	Count          uint64
+	// Buckets count by LatencyBounds: Buckets[i] are those that took at most LatencyBounds[i] and
+	// longer than the bound before; the last one counts what took longer than all bounds.
+	Buckets [len(LatencyBounds) + 1]uint64
+}
+
+// LatencyBounds are the upper bounds of the buckets of a Latency.
+var LatencyBounds = [...]time.Duration{
+	100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond,
+	time.Second, 10 * time.Second, time.Minute,
+}
+
+// observe counts one more duration.
+func (l *Latency) observe(d time.Duration) {
+	l.Last, l.Max = d, max(l.Max, d)
+	l.Sum += d
+	l.Count++
+	at := 0
+	for at < len(LatencyBounds) && d > LatencyBounds[at] {
+		at++
+	}
+	l.Buckets[at]++
+}
+
+// Add adds the counters of an earlier queue of the same output.
+func (s *Stats) Add(before Stats) {
+	s.Sent += before.Sent
+	s.Waiting += before.Waiting
+	s.Attempts += before.Attempts
+	s.Retries += before.Retries
+	s.Losses = slices.Clone(s.Losses)
+	for _, l := range before.Losses {
+		if at := slices.IndexFunc(s.Losses, func(m Loss) bool { return m.Reason == l.Reason }); at >= 0 {
+			s.Losses[at].Alerts += l.Alerts
+		} else {
+			s.Losses = append(s.Losses, l)
+		}
+	}
+	s.Delivery.Max = max(s.Delivery.Max, before.Delivery.Max)
+	s.Delivery.Sum += before.Delivery.Sum
+	s.Delivery.Count += before.Delivery.Count
+	for i, n := range before.Delivery.Buckets {
+		s.Delivery.Buckets[i] += n
+	}
 }
 
 // Lost is the sum over all reasons.

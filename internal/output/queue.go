@@ -50,9 +50,12 @@ type Queue struct {
 
 	sent, full, failed, late atomic.Uint64
 	// since is when the Send under way began, in ns since the epoch; 0 for none.
-	since    atomic.Int64
-	failing  bool
-	goneOnce sync.Once
+	since   atomic.Int64
+	failing bool
+	// under mu:
+	attempts, retries uint64
+	delivery          Latency
+	goneOnce          sync.Once
 }
 
 // NewQueue starts the goroutine that feeds out. Stop ends it.
@@ -179,9 +182,7 @@ func (q *Queue) run(ctx context.Context) {
 // send writes one batch and counts what became of it. Of a row of failures only the first is
 // logged, and its end.
 func (q *Queue) send(ctx context.Context, batch []*alert.Alert) {
-	q.since.Store(time.Now().UnixNano())
-	err := q.out.Send(ctx, batch)
-	q.since.Store(0)
+	err := q.attempt(ctx, batch)
 	if err == nil {
 		q.sent.Add(uint64(len(batch)))
 		if q.failing {
@@ -198,6 +199,19 @@ func (q *Queue) send(ctx context.Context, batch []*alert.Alert) {
 	if errors.Is(err, ErrGone) && q.o.Gone != nil {
 		q.goneOnce.Do(func() { q.o.Gone(err) })
 	}
+}
+
+// attempt calls Send once and measures it.
+func (q *Queue) attempt(ctx context.Context, batch []*alert.Alert) error {
+	began := time.Now()
+	q.since.Store(began.UnixNano())
+	err := q.out.Send(ctx, batch)
+	q.since.Store(0)
+	q.mu.Lock()
+	q.attempts++
+	q.delivery.observe(time.Since(began))
+	q.mu.Unlock()
+	return err
 }
 
 // watch reports a Send that takes too long, once each.
@@ -243,10 +257,11 @@ func (q *Queue) Stop(ctx context.Context) bool {
 // Stats returns the counters. Any goroutine may call it.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
-	waiting := q.length
+	waiting, attempts, retries, delivery := q.length, q.attempts, q.retries, q.delivery
 	q.mu.Unlock()
 	return Stats{
 		Name: q.out.Name(), Sent: q.sent.Load(), Waiting: waiting,
+		Attempts: attempts, Retries: retries, Delivery: delivery,
 		Losses: []Loss{
 			{"queue full", q.full.Load()}, {"output failed", q.failed.Load()}, {"not written before the stop", q.late.Load()},
 		},
