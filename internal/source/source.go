@@ -71,9 +71,18 @@ type Counter interface {
 // SelfTester is a live Source that can prove that it sees. While the self-test is on, it must
 // deliver failing openat calls of this process, whatever system calls are selected otherwise and
 // even if failing calls are dropped. The application then opens a path that does not exist and
-// waits for its event behind the engine before it says that it is watching.
+// waits for its event behind the engine before it says that it is watching. Any goroutine may call
+// SelfTest while the source is open.
 type SelfTester interface {
 	SelfTest(on bool) error
+}
+
+// Selector is a live Source whose system calls can be changed while events flow.
+type Selector interface {
+	// Select makes calls those that are delivered from now on. Those that were selected before and
+	// are again are delivered without a gap. Any goroutine may call it while the source is open;
+	// after an error the selection is as it was.
+	Select(calls []*event.Syscall) error
 }
 
 // Snapshotter is a live Source that may deliver a snapshot of what runs before its first event.

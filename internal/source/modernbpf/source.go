@@ -82,8 +82,8 @@ type control struct {
 	Want32       [maxSyscalls]uint8
 }
 
-// Source captures live events. It implements source.Source, Stopper, Counter, SelfTester and
-// Describer.
+// Source captures live events. It implements source.Source, Stopper, Counter, SelfTester, Selector
+// and Describer.
 type Source struct {
 	cfg  Config
 	coll *ebpf.Collection
@@ -106,6 +106,7 @@ type Source struct {
 	batch     uint64 // bytes read since the last rest
 	streak    int    // rests in a row before which something was read
 
+	selected selected
 	snapshot snapshot
 	final    source.Stats
 	misses   []string
@@ -137,7 +138,7 @@ func (s *Source) Open(context.Context) (err error) {
 	if err := s.openRings(); err != nil {
 		return err
 	}
-	if err := s.Select(s.cfg.Syscalls); err != nil {
+	if err := s.selected.open(s.coll.Maps["rows"], s.ctl, s.cfg.Syscalls); err != nil {
 		return err
 	}
 	for _, coll := range []*ebpf.Collection{s.coll, s.more} {
@@ -165,9 +166,7 @@ func (s *Source) openRings() error {
 	s.ctl = (*control)(unsafe.Pointer(&mem[0]))
 	s.ctl.SnapLen = uint32(s.cfg.SnapLen)
 	s.ctl.CPUsPerRing = uint32(s.cfg.CPUsPerRing)
-	if s.cfg.DropFailed {
-		s.ctl.DropFailed = 1
-	}
+	s.selected.dropFailed = s.cfg.DropFailed
 	s.syncClock()
 	s.ctl.StartEpoch = s.ctl.BootEpoch
 	if s.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -206,40 +205,6 @@ func (s *Source) addRing(m *ebpf.Map) error {
 	}
 	return nil
 }
-
-// Select changes which system calls are captured, while events flow. Rows are in place before a
-// call is wanted, so that no record is written by a row of another call.
-func (s *Source) Select(calls []*event.Syscall) error {
-	var want, want32 [maxSyscalls]uint8
-	table := s.coll.Maps["rows"]
-	for _, c := range calls {
-		nr := c.Number()
-		if nr < 0 || nr >= maxSyscalls {
-			continue
-		}
-		k, prog := forKernel(c, nr)
-		if err := table.Put(uint32(nr), k); err != nil {
-			return fmt.Errorf("set row of %s: %w", c.Name, err)
-		}
-		want[nr] = prog
-	}
-	for nr32, nr := range numbers32 {
-		want32[nr32] = want[nr]
-	}
-	if runtime.GOARCH == "amd64" {
-		want32[102] = wantPlain // socketcall: the program looks the real call up
-	}
-	for i := range want {
-		storeByte(&s.ctl.Want[i], want[i])
-		storeByte(&s.ctl.Want32[i], want32[i])
-	}
-	return nil
-}
-
-// storeByte writes shared memory in one piece, which a plain byte store on these machines is.
-//
-//go:noinline
-func storeByte(p *uint8, v uint8) { *p = v }
 
 // hooks are the attached programs; those without which nothing can be seen are needed.
 var hooks = []struct{ program, tracepoint string }{
@@ -488,6 +453,7 @@ func (s *Source) Close() error {
 		r.close()
 	}
 	s.rings, s.current = nil, nil
+	s.selected.close()
 	if s.ctlBytes != nil {
 		_ = unix.Munmap(s.ctlBytes)
 		s.ctlBytes, s.ctl = nil, nil
@@ -497,16 +463,4 @@ func (s *Source) Close() error {
 	}
 	unload(s.more, s.coll)
 	return err
-}
-
-// SelfTest makes failing opens of this process visible, whatever else is selected.
-func (s *Source) SelfTest(on bool) error {
-	if !on {
-		if s.cfg.DropFailed {
-			atomic.StoreUint32(&s.ctl.DropFailed, 1)
-		}
-		return s.Select(s.cfg.Syscalls)
-	}
-	atomic.StoreUint32(&s.ctl.DropFailed, 0)
-	return s.Select(append([]*event.Syscall{event.SyscallByName("openat")}, s.cfg.Syscalls...))
 }
