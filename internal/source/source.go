@@ -44,6 +44,7 @@ type Stopper interface {
 type Loss struct {
 	Reason string // "ring full", "ring full (critical)", "record too long" …
 	Events uint64
+	Class  LossClass
 }
 
 // Stats are the counters of a source since Open.

@@ -19,7 +19,7 @@ type fdPool struct {
 	free   []*FD
 	tables [maxPooledClass + 1][]*fdTable // by the binary logarithm of their length
 
-	dropped, evicted, replaced uint64
+	added, dropped, evicted, replaced uint64
 }
 
 const (
@@ -94,6 +94,7 @@ func (p *fdPool) put(t *FDTable, f *FD) *FD {
 	f.refs = 1
 	f.bytes = 0
 	p.count++
+	p.added++
 	p.account(f)
 	t.t.slots[i] = f
 	if p.biggest == nil || t.t.n > p.biggest.n {
@@ -134,6 +135,7 @@ func (p *fdPool) own(t *FDTable, f *FD) *FD {
 	f.refs--
 	c.refs, c.bytes = 1, 0
 	p.count++
+	p.added++
 	p.account(c)
 	t.t.slots[i] = c
 	return c

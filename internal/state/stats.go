@@ -16,6 +16,8 @@ type Stats struct {
 	Stale                        uint64 // replaced by another task with the same number
 	Purged                       uint64 // removed because their end was missed
 
+	FDsAdded, FDsRemoved uint64
+
 	FDsDropped  uint64 // not entered: no memory left
 	FDsEvicted  uint64 // removed to make room
 	FDsReplaced uint64 // number taken although the old entry was not closed
@@ -56,6 +58,8 @@ func (s Stats) Counters() []Counter {
 		{"threads_fake", s.FakeThreads, false},
 		{"threads_stale", s.Stale, false},
 		{"threads_purged", s.Purged, false},
+		{"fds_added", s.FDsAdded, false},
+		{"fds_removed", s.FDsRemoved, false},
 		{"fds_dropped_memory", s.FDsDropped, false},
 		{"fds_evicted_memory", s.FDsEvicted, false},
 		{"fds_replaced", s.FDsReplaced, false},
@@ -77,6 +81,22 @@ func (s *State) Stats() Stats {
 	st.Threads, st.Processes = len(s.threads), len(s.procs)
 	st.Gone, st.LineageBytes = s.gone, s.goneBytes
 	st.FDs, st.FDBytes = s.pool.count, s.pool.bytes
+	st.FDsAdded, st.FDsRemoved = s.pool.added, s.pool.added-uint64(s.pool.count)
 	st.FDsDropped, st.FDsEvicted, st.FDsReplaced = s.pool.dropped, s.pool.evicted, s.pool.replaced
 	return st
+}
+
+// Containers counts the containers of the running processes, and those of which no runtime has told
+// anything. It looks at every process.
+func (s *State) Containers() (all, unknown int) {
+	seen := map[string]bool{}
+	for _, p := range s.procs {
+		if id := p.Container.ID; id != "" && !seen[id] {
+			seen[id] = true
+			if s.Metadata(id) == nil {
+				unknown++
+			}
+		}
+	}
+	return len(seen), unknown
 }

@@ -37,6 +37,8 @@ type ring struct {
 	end   uint64 // up to where the producer was at the last look
 	head  []byte // the record at read, nil if none was found yet
 	ts    uint64 // its time
+
+	peak atomic.Uint64 // the most bytes that were in use at a look
 }
 
 // openRing maps the ring buffer m.
@@ -70,7 +72,12 @@ func (r *ring) close() {
 }
 
 // look notes how far the producer is. Only what was there at the last look is delivered.
-func (r *ring) look() { r.end = r.producer.Load() }
+func (r *ring) look() {
+	r.end = r.producer.Load()
+	if used := r.end - r.freed; used > r.peak.Load() {
+		r.peak.Store(used)
+	}
+}
 
 // next finds the record at the read position; it reports false if there is none before the last
 // look's end, or if its writer has not finished.

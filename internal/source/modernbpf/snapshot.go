@@ -58,7 +58,7 @@ func (s *Source) takeSnapshot() error {
 	if err := fixRecords(all); err != nil {
 		return err
 	}
-	s.snapshot = snapshot{data: all}
+	s.snapshot, s.listed = snapshot{data: all}, countTypes(all)
 	return nil
 }
 

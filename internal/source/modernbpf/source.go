@@ -92,6 +92,7 @@ type Source struct {
 
 	links    []link.Link
 	progs    []*ebpf.Program // attached, the first ones
+	hooked   []hooked
 	ctl      *control
 	ctlBytes []byte
 
@@ -108,6 +109,7 @@ type Source struct {
 
 	selected selected
 	snapshot snapshot
+	listed   []source.TypeCount // the snapshot's records by type
 	final    source.Stats
 	misses   []string
 	stopped  bool
@@ -239,6 +241,7 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 			return fmt.Errorf("attach to tracepoint %s: %w", h.tracepoint, err)
 		}
 		s.links = append(s.links, l)
+		s.hooked = append(s.hooked, hooked{name: h.program, prog: p, link: l, second: coll == s.more})
 		if coll == s.coll {
 			s.progs = append(s.progs, p)
 		}

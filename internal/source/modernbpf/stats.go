@@ -3,7 +3,12 @@
 package modernbpf
 
 import (
+	"encoding/binary"
 	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
@@ -38,11 +43,11 @@ func (s *Source) Stats() source.Stats {
 	}
 	st := source.Stats{Events: s.events.Load()}
 	st.Losses = []source.Loss{
-		{Reason: "critical ring full", Events: s.counter(countCriticalLost)},
-		{Reason: "bulk ring full", Events: s.counter(countBulkLost)},
+		{Reason: "critical ring full", Events: s.counter(countCriticalLost), Class: source.LossBuffer},
+		{Reason: "bulk ring full", Events: s.counter(countBulkLost), Class: source.LossBuffer},
 		{Reason: "tail call failed", Events: s.counter(countTailCall)},
 		{Reason: "program was busy", Events: s.missedRuns()},
-		{Reason: "texts over 64 KiB were cut", Events: s.counter(countCut)},
+		{Reason: "texts over 64 KiB were cut", Events: s.counter(countCut), Class: source.LossScratch},
 		{Reason: "record could not be read", Events: s.malformed.Load()},
 	}
 	return st
@@ -61,12 +66,96 @@ func (s *Source) missedRuns() (sum uint64) {
 	return sum - min(sum, s.counter(countSecond))
 }
 
-// LostByEvent returns the lost records by event name, without those that lost nothing.
-func (s *Source) LostByEvent() map[string]uint64 {
-	lost := map[string]uint64{}
-	if s.coll == nil || s.closed {
-		return lost
+// hooked is a program at its hook.
+type hooked struct {
+	name   string
+	prog   *ebpf.Program
+	link   link.Link
+	second bool // it stands in for the first
+}
+
+// timesRuns is the switch by which the kernel counts the programs' runs and their time.
+const timesRuns = "/proc/sys/kernel/bpf_stats_enabled"
+
+// Details tells of processors, losses, rings and hooks. Any goroutine may call it while the source is
+// open.
+func (s *Source) Details() source.Details {
+	if s.closed || s.coll == nil {
+		return source.Details{}
 	}
+	on, _ := os.ReadFile(timesRuns)
+	d := source.Details{CPUs: s.byCPU(), Lost: s.lostByType(), Snapshot: s.listed, Timed: len(on) > 0 && on[0] != '0'}
+	for i, r := range s.rings {
+		name := "critical"
+		if i > 0 {
+			name = fmt.Sprintf("bulk %d", i-1)
+		}
+		d.Rings = append(d.Rings, source.Ring{
+			Name: name, Size: r.mask + 1, Used: r.producer.Load() - r.consumer.Load(), Peak: r.peak.Load(),
+		})
+	}
+	for _, h := range s.hooked {
+		hook := source.Hook{Name: h.name}
+		if h.second {
+			hook.Name += "_second"
+		}
+		if _, err := h.link.Info(); err == nil && !s.stopped {
+			hook.Attached = true
+		}
+		if st, err := h.prog.Stats(); err == nil {
+			hook.Missed, hook.Runs, hook.Time = st.RecursionMisses, st.RunCount, st.Runtime
+		}
+		d.Hooks = append(d.Hooks, hook)
+	}
+	return d
+}
+
+// byCPU counts what each processor wrote and lost.
+func (s *Source) byCPU() []source.CPUCount {
+	var cpus []source.CPUCount
+	add := func(i uint32, to func(*source.CPUCount) *uint64) {
+		var perCPU []uint64
+		if s.coll.Maps["counters"].Lookup(i, &perCPU) != nil {
+			return
+		}
+		if cpus == nil {
+			cpus = make([]source.CPUCount, len(perCPU))
+		}
+		for n, v := range perCPU {
+			*to(&cpus[n]) += v
+		}
+	}
+	for _, i := range []uint32{countCritical, countBulk} {
+		add(i, func(c *source.CPUCount) *uint64 { return &c.Events })
+	}
+	for _, i := range []uint32{countCriticalLost, countBulkLost, countTailCall} {
+		add(i, func(c *source.CPUCount) *uint64 { return &c.Lost })
+	}
+	return cpus
+}
+
+// countTypes counts whole records by their type, in the order of the types.
+func countTypes(records []byte) (counts []source.TypeCount) {
+	var n [event.NumPublished]uint64
+	for all := (snapshot{data: records}); ; {
+		rec := all.next()
+		if rec == nil {
+			break
+		}
+		if t := binary.LittleEndian.Uint16(rec[20:]); int(t) < len(n) {
+			n[t]++
+		}
+	}
+	for t, events := range n {
+		if events > 0 {
+			counts = append(counts, source.TypeCount{Type: event.Type(t), Events: events})
+		}
+	}
+	return counts
+}
+
+// lostByType returns the lost records by the type of their events, those that are not 0.
+func (s *Source) lostByType() (lost []source.TypeCount) {
 	var key uint32
 	var perCPU []uint64
 	it := s.coll.Maps["lost_by_event"].Iterate()
@@ -75,8 +164,8 @@ func (s *Source) LostByEvent() map[string]uint64 {
 		for _, n := range perCPU {
 			sum += n
 		}
-		if info := event.Lookup(event.Type(key)); sum > 0 && info != nil {
-			lost[info.Name] += sum
+		if sum > 0 && event.Lookup(event.Type(key)) != nil {
+			lost = append(lost, source.TypeCount{Type: event.Type(key), Events: sum})
 		}
 	}
 	return lost
