@@ -58,6 +58,7 @@ type compiled struct {
 	filter *filter.Filter
 	output output
 	count  atomic.Uint64
+	number int // its place in Engine.rules
 }
 
 // New compiles the enabled rules of a set that are serious enough. Mistakes that only compiling
@@ -74,7 +75,7 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 		if !r.Enabled || r.Priority > o.MinPriority {
 			continue
 		}
-		c := &compiled{rule: r, output: newOutput(r, o.ISO8601)}
+		c := &compiled{rule: r, output: newOutput(r, o.ISO8601), number: len(e.rules)}
 		var err error
 		if c.filter, _, err = compiler.Compile(r.Condition, r.Source); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s:%d: rule %q: %w", r.File, r.Line, r.Name, err))
