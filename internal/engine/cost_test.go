@@ -5,13 +5,14 @@ package engine_test
 import (
 	"testing"
 
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/rule"
 )
 
 func TestMeasure(t *testing.T) {
-	f := newFixture(t, rules("one | evt.type = openat and fd.name = /etc/shadow", "two | evt.type in (openat, close)", "three | evt.type = close and fd.num = 9"), rule.Options{}, engine.Options{MatchAll: true})
+	f := newFixture(t, rules("one | evt.type = openat and fd.name = /etc/shadow", "two | evt.type in (openat, close)", "three | evt.type = close and fd.num = 9"), rule.Options{}, engine.Options{MatchAll: true, MinPriority: alert.Debug})
 	costs := f.engine.NewCosts()
 	measure := func(rec []byte) {
 		if err := f.ev.Decode(rec); err != nil {
@@ -46,7 +47,7 @@ func TestMeasure(t *testing.T) {
 }
 
 func TestMeasureDoesNotAllocate(t *testing.T) {
-	f := newFixture(t, rules("one | evt.type = openat and fd.name = /etc/shadow"), rule.Options{}, engine.Options{})
+	f := newFixture(t, rules("one | evt.type = openat and fd.name = /etc/shadow"), rule.Options{}, engine.Options{MinPriority: alert.Debug})
 	costs := f.engine.NewCosts()
 	rec := openat(1, 3, "/etc/hosts")
 	f.process(t, rec)
@@ -64,7 +65,7 @@ func BenchmarkMeasure(b *testing.B) {
 	for _, every := range []uint64{0, 1024, 1} {
 		name := map[uint64]string{0: "never", 1024: "one in 1024", 1: "always"}[every]
 		b.Run(name, func(b *testing.B) {
-			f := newFixture(b, rules("one | evt.type = openat and fd.name = /etc/shadow", "two | evt.type = openat and proc.name = x"), rule.Options{}, engine.Options{})
+			f := newFixture(b, rules("one | evt.type = openat and fd.name = /etc/shadow", "two | evt.type = openat and proc.name = x"), rule.Options{}, engine.Options{MinPriority: alert.Debug})
 			costs := f.engine.NewCosts()
 			f.process(b, openat(1, 3, "/etc/hosts"))
 			th, fd := f.ctx.Thread, f.ctx.FD
