@@ -108,27 +108,41 @@ func (s *State) userTable(t *Thread) *userTable {
 	if p.userNS != nil {
 		return p.userNS
 	}
-	p.userNS = s.containerUsers(p.Container.ID, p.PID)
+	p.userNS = s.containerUsers(p.Container.ID, p)
 	return p.userNS
 }
 
-// containerUsers returns the table of a container. Its files are those that process pid sees.
-func (s *State) containerUsers(id string, pid int64) *userTable {
-	if t := s.users.by[id]; t != nil {
-		if t.root == "" && !s.opt.ProcLookup || pid <= 0 || t.root != "" && exists(t.root) {
-			return t
-		}
+// containerUsers returns the table of a container. Its files are those that p sees; p is nil for
+// events that bring the users themselves.
+func (s *State) containerUsers(id string, p *Process) *userTable {
+	t := s.users.by[id]
+	if t != nil && (p == nil || t.root == "" && !s.opt.ProcLookup || t.root != "" && exists(t.root)) {
+		return t
+	}
+	root := s.containerRoot(p)
+	if t != nil && root == "" {
+		return t // what was read once is better than nothing
 	}
 	if len(s.users.by) >= maxUserTables {
 		clear(s.users.by)
 	}
-	root := ""
-	if s.opt.ProcLookup && pid > 0 {
-		root = s.proc.file(pid, "root")
-	}
-	t := newUserTable(root)
+	t = newUserTable(root)
 	s.users.by[id] = t
 	return t
+}
+
+// containerRoot is the root directory of a container as p sees it or, if p has ended meanwhile, as
+// the nearest of its ancestors in the container does; "" if none of them lives.
+func (s *State) containerRoot(p *Process) string {
+	if !s.opt.ProcLookup {
+		return ""
+	}
+	for q := p; q != nil && q.Container.ID == p.Container.ID; q = q.Lineage {
+		if root := s.proc.file(q.PID, "root"); q.PID > 0 && exists(root) {
+			return root
+		}
+	}
+	return ""
 }
 
 // exists reports whether there is such a file.
@@ -244,7 +258,7 @@ func (s *State) eventUsers(ev *event.Event, at int) *userTable {
 		s.refresh(s.users.host)
 		return s.users.host
 	}
-	return s.containerUsers(s.names.text(id), 0)
+	return s.containerUsers(s.names.text(id), nil)
 }
 
 // onUserAdded enters a user.

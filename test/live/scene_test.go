@@ -121,6 +121,8 @@ type stage struct {
 	Addrs     []string
 	Tmpfs     []string
 	Files     []string
+	Overlay   string
+	Upper     string
 	Argv      []string
 }
 

@@ -61,11 +61,18 @@ var acts = []act{
 	{"connect-dup", 1, actConnectDup},
 	{"connect-fcntl", 1, actConnectFcntl},
 	{"connect-exec", 1, actConnectExec},
+	{"chain", 0, actChain},
 	{"ns", 0, actNS},
 	{"ns-init", 0, actNSInit},
 }
 
 func main() {
+	if yes, err := inChain(); yes {
+		if err != nil {
+			fail("chain: %v", err)
+		}
+		return
+	}
 	if len(os.Args) < 2 {
 		return
 	}

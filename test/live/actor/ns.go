@@ -24,6 +24,8 @@ type stage struct {
 	Addrs     []string // further IPv4 addresses of lo
 	Tmpfs     []string // directories to be covered by empty file systems
 	Files     []string // files to be made, with their directories
+	Overlay   string   // a directory to be covered by an overlay of itself
+	Upper     string   // an empty directory that can hold the overlay's upper layer
 	Argv      []string
 }
 
@@ -134,6 +136,11 @@ func actNSInit([]string) error {
 			return fmt.Errorf("cover %s: %w", dir, err)
 		}
 	}
+	if s.Overlay != "" {
+		if err := overlay(s.Overlay, s.Upper); err != nil {
+			return fmt.Errorf("overlay over %s: %w", s.Overlay, err)
+		}
+	}
 	for _, file := range s.Files {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
@@ -156,6 +163,20 @@ func actNSInit([]string) error {
 	_ = unix.Setpgid(0, 0)
 	os.Unsetenv(stageVar)
 	return unix.Exec(s.Argv[0], s.Argv, os.Environ())
+}
+
+// overlay covers a directory with an overlay whose lower layer is the directory as it was.
+func overlay(dir, base string) error {
+	if err := unix.Mount("tmpfs", base, "tmpfs", 0, ""); err != nil {
+		return err
+	}
+	upper, work := filepath.Join(base, "upper"), filepath.Join(base, "work")
+	for _, d := range []string{upper, work} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	return unix.Mount("overlay", dir, "overlay", 0, fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", dir, upper, work))
 }
 
 // raiseLoopback sets lo up and gives it further addresses.
