@@ -22,11 +22,54 @@ type Output interface {
 	// Name is how the destination is called in messages and counters.
 	Name() string
 	// Send writes alerts in their order. It borrows the slice; the alerts are shared and must not
-	// be changed. After an error the whole batch counts as lost. Where it can, it gives up when ctx
-	// ends.
+	// be changed. After an error the whole batch counts as lost, unless it is a *Failure, which says
+	// more. Where it can, it gives up when ctx ends. No error holds a secret.
 	Send(ctx context.Context, alerts []*alert.Alert) error
 	// Close flushes and frees what the destination holds.
 	Close() error
+}
+
+// Failure is an error of Send that tells what became of the batch.
+type Failure struct {
+	// Left are the alerts that were not delivered, in order; nil stands for the whole batch.
+	Left []*alert.Alert
+	// Refused counts those that the receiver will never take and that are not in Left.
+	Refused int
+	// Full counts those that the output had no room for and that are not in Left.
+	Full int
+	// Temporary says that a later attempt with those that are left may work.
+	Temporary bool
+	// After is how long the receiver asks to wait before that, 0 if it did not say.
+	After time.Duration
+	// Err says what went wrong.
+	Err error
+}
+
+// Error is the text of what went wrong.
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Retry bounds the repetition of what failed for a time. The zero value repeats nothing.
+type Retry struct {
+	// Attempts is how often a batch is tried in all; up to 1: once.
+	Attempts int
+	// Within is how long after the first attempt the last one may begin; 0: no limit.
+	Within time.Duration
+	// First is the pause after the first attempt, 100 ms if 0; it doubles with each one.
+	First time.Duration
+	// Longest is the longest pause, 30 s if 0. A receiver that asks for more gets up to 5 minutes.
+	Longest time.Duration
+}
+
+// Holder is an Output that keeps alerts for receivers that fetch them, or lets its receiver finish.
+type Holder interface {
+	// Held is how many alerts it keeps; any goroutine may ask.
+	Held() int
+	// Drain is called after the last Send and before Close. It waits until nothing is held any more,
+	// or nobody is there to take it, or ctx ends, and returns how many alerts are lost.
+	Drain(ctx context.Context) int
 }
 
 // Reopener is an Output that can open its file again, after it was moved away. Reopen may be called

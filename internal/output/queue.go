@@ -4,7 +4,6 @@ package output
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,8 @@ type Options struct {
 	Log *slog.Logger
 	// Wait makes Push wait for room instead of losing alerts: for a source that can wait, too.
 	Wait bool
+	// Retry is how often and how long a failed batch is tried again.
+	Retry Retry
 	// Gone is called, once, when the receiver will never come back.
 	Gone func(error)
 }
@@ -48,14 +49,15 @@ type Queue struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	sent, full, failed, late atomic.Uint64
+	sent, full, failed, refused, late atomic.Uint64
 	// since is when the Send under way began, in ns since the epoch; 0 for none.
-	since   atomic.Int64
-	failing bool
-	// under mu:
+	since atomic.Int64
+	// failing and losing belong to the queue's goroutine: a row of failures, and that it costs alerts.
+	failing, losing bool
+	goneOnce        sync.Once
+	// attempts, retries and delivery are under mu.
 	attempts, retries uint64
 	delivery          Latency
-	goneOnce          sync.Once
 }
 
 // NewQueue starts the goroutine that feeds out. Stop ends it.
@@ -166,7 +168,7 @@ func (q *Queue) take(dst []*alert.Alert) (batch []*alert.Alert, ok bool) {
 func (q *Queue) run(ctx context.Context) {
 	defer close(q.done)
 	batch := make([]*alert.Alert, 0, q.o.Batch)
-	for {
+	for ctx.Err() == nil {
 		var ok bool
 		if batch, ok = q.take(batch[:0]); !ok {
 			break
@@ -174,44 +176,14 @@ func (q *Queue) run(ctx context.Context) {
 		q.send(ctx, batch)
 		clear(batch)
 	}
+	if h, ok := q.out.(Holder); ok {
+		left := uint64(h.Drain(ctx))
+		q.late.Add(left)
+		q.sent.Add(-left)
+	}
 	if err := q.out.Close(); err != nil {
 		q.o.Log.Error("output could not be closed", "output", q.out.Name(), "error", err)
 	}
-}
-
-// send writes one batch and counts what became of it. Of a row of failures only the first is
-// logged, and its end.
-func (q *Queue) send(ctx context.Context, batch []*alert.Alert) {
-	err := q.attempt(ctx, batch)
-	if err == nil {
-		q.sent.Add(uint64(len(batch)))
-		if q.failing {
-			q.failing = false
-			q.o.Log.Warn("output works again", "output", q.out.Name(), "lost", q.failed.Load())
-		}
-		return
-	}
-	q.failed.Add(uint64(len(batch)))
-	if !q.failing {
-		q.failing = true
-		q.o.Log.Error("output failed, alerts are lost", "output", q.out.Name(), "error", err)
-	}
-	if errors.Is(err, ErrGone) && q.o.Gone != nil {
-		q.goneOnce.Do(func() { q.o.Gone(err) })
-	}
-}
-
-// attempt calls Send once and measures it.
-func (q *Queue) attempt(ctx context.Context, batch []*alert.Alert) error {
-	began := time.Now()
-	q.since.Store(began.UnixNano())
-	err := q.out.Send(ctx, batch)
-	q.since.Store(0)
-	q.mu.Lock()
-	q.attempts++
-	q.delivery.observe(time.Since(began))
-	q.mu.Unlock()
-	return err
 }
 
 // watch reports a Send that takes too long, once each.
@@ -233,8 +205,12 @@ func (q *Queue) watch() {
 	}
 }
 
+// grace is how long an output whose time is up gets to end what it does.
+const grace = time.Second
+
 // Stop lets the output write what waits, and closes it. If ctx ends before that, what is left is
-// counted as lost and the output is left alone. Stop reports whether everything was written.
+// counted as lost and an output that still does not return is left alone. Stop reports whether
+// everything was written.
 func (q *Queue) Stop(ctx context.Context) bool {
 	q.mu.Lock()
 	q.stopped = true
@@ -246,6 +222,12 @@ func (q *Queue) Stop(ctx context.Context) bool {
 	case <-ctx.Done():
 	}
 	q.cancel()
+	end := time.NewTimer(grace)
+	defer end.Stop()
+	select {
+	case <-q.done:
+	case <-end.C:
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.late.Add(uint64(q.length))
@@ -256,14 +238,18 @@ func (q *Queue) Stop(ctx context.Context) bool {
 
 // Stats returns the counters. Any goroutine may call it.
 func (q *Queue) Stats() Stats {
+	held := 0
+	if h, ok := q.out.(Holder); ok {
+		held = h.Held()
+	}
 	q.mu.Lock()
-	waiting, attempts, retries, delivery := q.length, q.attempts, q.retries, q.delivery
-	q.mu.Unlock()
+	defer q.mu.Unlock()
 	return Stats{
-		Name: q.out.Name(), Sent: q.sent.Load(), Waiting: waiting,
-		Attempts: attempts, Retries: retries, Delivery: delivery,
+		Name: q.out.Name(), Sent: q.sent.Load(), Waiting: q.length + held,
+		Attempts: q.attempts, Retries: q.retries, Delivery: q.delivery,
 		Losses: []Loss{
-			{"queue full", q.full.Load()}, {"output failed", q.failed.Load()}, {"not written before the stop", q.late.Load()},
+			{"queue full", q.full.Load()}, {"output failed", q.failed.Load()},
+			{"refused by the receiver", q.refused.Load()}, {"not written before the stop", q.late.Load()},
 		},
 	}
 }
