@@ -19,7 +19,7 @@ var threadFields = []Field{
 	{Name: "proc.pid.ts", Type: event.RelTime, Format: event.FormatDec, Uint: procPIDTS,
 		Doc: "When the process was started, in nanoseconds since the epoch."},
 	{Name: "proc.ppid.ts", Type: event.RelTime, Format: event.FormatDec, Uint: procPPIDTS,
-		Doc: "When the parent process was started, in nanoseconds since the epoch; 0 if that is not known."},
+		Doc: "When the thread that forked the process was started, in nanoseconds since the epoch; 0 if that is not known."},
 	{Name: "proc.is_exe_writable", Type: event.Bool, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.Writable }),
 		Doc: "True if the user who started the program may write to its file, or owns it."},
 	{Name: "proc.is_exe_upper_layer", Type: event.Bool, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.UpperLayer }),
@@ -186,10 +186,15 @@ func procPIDTS(c *Context, _ *Arg) (uint64, bool) {
 }
 
 func procPPIDTS(c *Context, _ *Arg) (uint64, bool) {
-	if p := parent(c); p != nil {
-		return startOf(p), true
+	p := parent(c)
+	if p == nil {
+		return 0, false
 	}
-	return 0, false
+	// Published is the start of the thread that forked, which is not always the leader's.
+	if t := c.State.Thread(c.Thread.Proc.PTID); t != nil && t.Proc == p {
+		return t.CloneTS, true
+	}
+	return startOf(p), true
 }
 
 func procExeIno(c *Context, _ *Arg) (int64, bool) {
@@ -202,11 +207,10 @@ func procExeIno(c *Context, _ *Arg) (int64, bool) {
 // procCTimeToStart wraps around, as the published field does, for a file that changed after the start.
 func procCTimeToStart(c *Context, _ *Arg) (uint64, bool) {
 	p := process(c)
-	if p == nil || p.ExecTS == 0 || c.Thread.CloneTS == 0 {
+	if p == nil {
 		return 0, false
 	}
-	n := c.Thread.CloneTS - p.Exec.CTime
-	return n, n != 0
+	return p.Exec.StartAge, p.Exec.StartAge != 0
 }
 
 func procCTimeFromPIDNS(c *Context, _ *Arg) (uint64, bool) {

@@ -142,8 +142,14 @@ func groupNameOf(c *Context, gid uint32) string {
 	return naText
 }
 
+// onHost reports whether the users of the event's thread are the host's, which always has a root.
+func onHost(c *Context) bool {
+	p := process(c)
+	return p == nil || p.Container.ID == ""
+}
+
 // appendUser appends what the parameter of a user number means. Unlike user.name it knows no root of
-// its own.
+// its own in containers.
 func appendUser(dst []byte, c *Context, uid uint32) []byte {
 	if uid == state.NoID {
 		return append(dst, "<NONE>"...)
@@ -152,6 +158,9 @@ func appendUser(dst []byte, c *Context, uid uint32) []byte {
 		if u, ok := c.State.ListedUser(uid, owner(c)); ok {
 			return append(dst, u.Name...)
 		}
+	}
+	if uid == 0 && onHost(c) {
+		return append(dst, "root"...)
 	}
 	return append(dst, naText...)
 }
@@ -165,6 +174,9 @@ func appendGroup(dst []byte, c *Context, gid uint32) []byte {
 		if g, ok := c.State.ListedGroup(gid, owner(c)); ok {
 			return append(dst, g.Name...)
 		}
+	}
+	if gid == 0 && onHost(c) {
+		return append(dst, "root"...)
 	}
 	return append(dst, naText...)
 }

@@ -15,7 +15,7 @@ func (s *State) setParent(p *Process, ppid int64) {
 		return
 	}
 	s.leaveFamily(p)
-	p.PPID = ppid
+	p.PPID, p.PTID = ppid, ppid
 	if ppid <= 0 || ppid == p.PID {
 		return
 	}

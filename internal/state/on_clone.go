@@ -177,6 +177,7 @@ func (s *State) callerFromEvent(ev *event.Event) *Thread {
 func (s *State) linkParent(p *Process, ptid int64) {
 	if t := s.threads[ptid]; t != nil && !t.Fake {
 		s.setParent(p, t.Proc.PID)
+		p.PTID = ptid
 		if p.Lineage == nil {
 			s.setLineage(p, t.Proc)
 		}

@@ -95,7 +95,7 @@ func (s *State) newNamespaces(ev *event.Event, t *Thread, flags uint64) {
 		return
 	}
 	if flags&cloneNewUser != 0 {
-		t.Caps = Caps{Inheritable: t.Caps.Inheritable, Permitted: allCaps, Effective: allCaps}
+		t.Caps = Caps{Permitted: allCaps, Effective: allCaps} // the kernel empties the inheritable set
 	}
 	if flags&cloneFiles != 0 && ev.Type() == event.Unshare && t.Proc.Threads <= 1 {
 		s.pool.unshare(&t.Proc.FDs)

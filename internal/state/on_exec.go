@@ -127,14 +127,15 @@ func (s *State) setProgram(ev *event.Event, t *Thread) {
 		p.StartTime, t.start = start, start
 	}
 	s.setExePath(ev, t)
-	s.setExeInfo(ev, p)
+	s.setExeInfo(ev, t)
 }
 
-// setExeInfo takes what an exec tells of the file.
-func (s *State) setExeInfo(ev *event.Event, p *Process) {
-	c := &execParams
-	flags := uintOf(ev, c.flags, 0)
-	deleted := p.Exec.Deleted
+// setExeInfo takes what an exec tells of the file. Of a record without the flags nothing can be told
+// of what they say: the file before this one stands.
+func (s *State) setExeInfo(ev *event.Event, t *Thread) {
+	c, p := &execParams, t.Proc
+	old := p.Exec
+	flags, known := ev.Uint(c.flags)
 	p.Exec = ExeInfo{
 		Ino:        uintOf(ev, c.ino, 0),
 		CTime:      uintOf(ev, c.ctime, 0),
@@ -146,7 +147,13 @@ func (s *State) setExeInfo(ev *event.Event, p *Process) {
 		UpperLayer: flags&exeUpper != 0,
 		LowerLayer: flags&exeLower != 0,
 		FromMemFD:  flags&exeFromMemFD != 0,
-		Deleted:    deleted || flags&exeDeleted != 0,
+		Deleted:    old.Deleted || flags&exeDeleted != 0,
+	}
+	if !known {
+		p.Exec.Writable, p.Exec.UpperLayer, p.Exec.LowerLayer, p.Exec.FromMemFD = old.Writable, old.UpperLayer, old.LowerLayer, old.FromMemFD
+	}
+	if ctime, ok := ev.Uint(c.ctime); ok && t.CloneTS != 0 {
+		p.Exec.StartAge = t.CloneTS - ctime
 	}
 }
 

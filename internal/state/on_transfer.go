@@ -56,6 +56,9 @@ func (s *State) onTransfer(ev *event.Event, t *Thread) {
 	if f.L4 == L4Unknown || f.L4 == L4NA {
 		f.L4 = L4UDP
 	}
+	if f.L4 == L4TCP {
+		f.Flags |= FDConnected // its connect was missed, or is still to be told
+	}
 	if f.Flags&(FDRoleClient|FDRoleServer) == 0 {
 		// Servers start by reading, clients by writing.
 		if incoming {

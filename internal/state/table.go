@@ -8,7 +8,7 @@ func (s *State) addProcess(pid int64) *Process {
 		return p
 	}
 	p := &Process{
-		PID: pid, PPID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
+		PID: pid, PPID: -1, PTID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
 		Root: "/", LoginUID: NoID, FDLimit: -1,
 	}
 	s.procs[pid] = p
@@ -156,7 +156,7 @@ const na = "<NA>"
 // unknownProcess is the process of a fake thread. It is not in the table of processes.
 func unknownProcess() *Process {
 	return &Process{
-		PID: -1, PPID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
+		PID: -1, PPID: -1, PTID: -1, VPID: -1, SID: -1, PGID: -1, VPGID: -1,
 		Exe: na, CmdLine: na, Cwd: "./", Root: "/", LoginUID: NoID,
 	}
 }

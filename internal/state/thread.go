@@ -46,6 +46,7 @@ type Thread struct {
 type Process struct {
 	PID  int64
 	PPID int64 // the kernel's parent now: the reaper once the parent has gone; -1 if unknown
+	PTID int64 // the thread of that process which forked this one or took it; -1 if unknown
 	VPID int64 // number in its own pid namespace, -1 if unknown
 
 	SID, PGID, VPGID int64 // -1 if unknown
@@ -128,14 +129,17 @@ type Cgroup struct {
 type ExeInfo struct {
 	Ino          uint64
 	CTime, MTime uint64 // ns since the epoch, 0 if unknown
-	Dev          uint32
-	NLink        uint32
-	Interp       string // the interpreter of a script, "" if the file itself was loaded
-	Writable     bool   // the user who started it may write to the file
-	UpperLayer   bool   // it lies in the upper layer of an overlay
-	LowerLayer   bool
-	FromMemFD    bool
-	Deleted      bool
+	// StartAge is the start of the process that executed the file less CTime, in ns: what that process
+	// forks has it too. It wraps around for a file that changed later; 0 if unknown.
+	StartAge   uint64
+	Dev        uint32
+	NLink      uint32
+	Interp     string // the interpreter of a script, "" if the file itself was loaded
+	Writable   bool   // the user who started it may write to the file
+	UpperLayer bool   // it lies in the upper layer of an overlay
+	LowerLayer bool
+	FromMemFD  bool
+	Deleted    bool
 }
 
 // ContainerRef says in which container a process runs; empty fields mean the host.
