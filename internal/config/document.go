@@ -163,6 +163,7 @@ func (d *Document) convert(n *yaml.Node, file string, depth int, budget *int) (*
 			return v, nil
 		}
 		v.Kind, v.Text = Scalar, expand(n.Value, d.env)
+		v.Plain = n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	case yaml.SequenceNode:
 		v.Kind = Sequence
 		for _, item := range n.Content {
@@ -199,7 +200,7 @@ func (d *Document) override(option string) {
 		d.report(pos, CodeOption, diag.Error, fmt.Sprintf("%q is not a setting", option), "write key=value")
 		return
 	}
-	value := &Value{Pos: pos, Kind: Scalar, Text: expand(text, d.env)}
+	value := &Value{Pos: pos, Kind: Scalar, Text: expand(text, d.env), Plain: true}
 	if t := strings.TrimSpace(text); strings.HasPrefix(t, "{") && strings.HasSuffix(t, "}") {
 		before := len(d.Problems)
 		value = d.parse(pos.File, []byte(t))

@@ -2,6 +2,8 @@
 
 package config
 
+import "strings"
+
 // Include is a further configuration file or directory, and how its keys are merged in.
 type Include struct {
 	// Path is a file, or a directory of which all files are read in the order of their names.
@@ -310,4 +312,19 @@ type FalcoLibs struct {
 	ThreadTableAutoPurgingThreadTimeoutS NonNegative `yaml:"thread_table_auto_purging_thread_timeout_s"`
 	// Snaplen is how many bytes of a data buffer an event carries.
 	Snaplen NonNegative `yaml:"snaplen"`
+}
+
+// Socket is the path of the socket that BindAddress names; ok is false for other addresses.
+func (g *GRPC) Socket() (path string, ok bool) { return strings.CutPrefix(g.BindAddress, "unix://") }
+
+// Init is the plugin's configuration as text, which a map becomes as JSON.
+func (p *Plugin) Init() string {
+	v, ok := p.InitConfig.(*Value)
+	switch {
+	case !ok || v.Kind == Null:
+		return ""
+	case v.Kind == Scalar:
+		return v.Text
+	}
+	return string(v.AppendJSON(nil))
 }

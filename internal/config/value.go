@@ -3,6 +3,8 @@
 package config
 
 import (
+	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -35,6 +37,7 @@ type Value struct {
 	Pos   Pos
 	Kind  Kind
 	Text  string   // of a Scalar
+	Plain bool     // a Scalar without quotes: it may be a number or a switch
 	Items []*Value // of a Sequence
 	Keys  []Key    // of a Map, in the order in which they were written
 }
@@ -105,4 +108,50 @@ func (v *Value) Float() (float64, bool) {
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(v.Text), 64)
 	return n, err == nil
+}
+
+// AppendJSON appends the value as JSON: scalars without quotes become numbers and switches where
+// they look like them.
+func (v *Value) AppendJSON(b []byte) []byte {
+	switch v.Kind {
+	case Scalar:
+		if v.Plain {
+			if on, ok := v.Bool(); ok && len(v.Text) > 1 {
+				return strconv.AppendBool(b, on)
+			}
+			if n, ok := v.Int(); ok {
+				return strconv.AppendInt(b, n, 10)
+			}
+			if f, ok := v.Float(); ok && !math.IsInf(f, 0) && !math.IsNaN(f) {
+				return strconv.AppendFloat(b, f, 'g', -1, 64)
+			}
+		}
+		return appendString(b, v.Text)
+	case Sequence:
+		b = append(b, '[')
+		for i, item := range v.Items {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = item.AppendJSON(b)
+		}
+		return append(b, ']')
+	case Map:
+		b = append(b, '{')
+		for i := range v.Keys {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendString(b, v.Keys[i].Name), ':')
+			b = v.Keys[i].Value.AppendJSON(b)
+		}
+		return append(b, '}')
+	}
+	return append(b, "null"...)
+}
+
+// appendString appends a text as JSON.
+func appendString(b []byte, text string) []byte {
+	quoted, _ := json.Marshal(text) // texts cannot fail
+	return append(b, quoted...)
 }

@@ -442,3 +442,25 @@ func describeStep(s map[string]any, set *Set) string {
 	}
 	return ""
 }
+
+// The wildcards of the selection agree with Falco's.
+func TestConformanceWildcard(t *testing.T) {
+	checked := 0
+	for _, row := range rows[struct {
+		ID, Function string
+		Args         []string
+		Expected     any
+	}](t, "config.jsonl") {
+		if row.Function != "matches_wildcard" {
+			continue
+		}
+		checked++
+		if got := wildcard(row.Args[0], row.Args[1]); got != row.Expected {
+			t.Errorf("%s: %q, %q: got %v", row.ID, row.Args[0], row.Args[1], got)
+		}
+	}
+	t.Logf("%d rows agree", checked)
+	if checked == 0 {
+		t.Error("no rows")
+	}
+}
