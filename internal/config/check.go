@@ -24,9 +24,6 @@ var pendings = []pending{
 	{"engine.kind", false, func(c *Config, _ *Value) bool {
 		return c.Engine.Kind == EngineKMod || c.Engine.Kind == EngineEBPF
 	}, "the kernel is watched by modern_ebpf instead of this driver"},
-	{"engine.kind", true, func(c *Config, _ *Value) bool {
-		return c.Engine.Kind == EngineNoDriver
-	}, "not supported yet (only modern_ebpf and replay are)"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
 	{"http_output.enabled", true, func(c *Config, _ *Value) bool { return c.HTTPOutput.Enabled }, "not supported yet, alerts would be lost"},
@@ -41,21 +38,24 @@ var pendings = []pending{
 
 // A removal is a key that older versions of Falco had.
 type removal struct {
-	key    string
-	since  string
-	refuse bool // refuse where it is switched on
-	hint   string
+	key   string
+	since string // version that does not have it any more
+	from  string // the part of it that has moved; "" for all of it
+	to    string // key that its value goes to, unless that is given itself; "" for none
+	hint  string
 }
 
 // removals are the keys that files written for older versions may still have.
 var removals = []removal{
-	{"engine.gvisor", "0.44", false, ""},
-	{"outputs", "0.37", false, ""},
-	{"syscall_buf_size_preset", "0.38", false, "use engine.modern_ebpf.buf_size_preset"},
-	{"syscall_drop_failed_exit", "0.38", false, "use engine.modern_ebpf.drop_failed_exit"},
-	{"modern_bpf", "0.38", false, "use engine.modern_ebpf"},
-	{"metadata_download", "0.37", false, ""},
-	{"output_suggested_output", "0.40", false, "use append_output"},
+	{key: "syscall_buf_size_preset", since: "0.38", to: "engine.modern_ebpf.buf_size_preset"},
+	{key: "syscall_drop_failed_exit", since: "0.38", to: "engine.modern_ebpf.drop_failed_exit"},
+	{key: "modern_bpf", since: "0.38", from: ".cpus_for_each_syscall_buffer", to: "engine.modern_ebpf.cpus_for_each_buffer"},
+	{key: "rule_files", since: "0.44", to: "rules_files"},
+	{key: "outputs", since: "0.37", hint: "alerts are not limited by a rate, outputs_queue bounds them"},
+	{key: "metadata_download", since: "0.37", hint: "nothing is downloaded from a Kubernetes API server"},
+	{key: "container_engines", since: "0.41", hint: "containers are recognised without it"},
+	{key: "engine.gvisor", since: "0.44", hint: "gVisor is no source of events"},
+	{key: "webserver.k8s_audit_endpoint", since: "0.32", hint: "audit events are no source of events"},
 }
 
 // removed returns the row of a key, nil if it has none.
@@ -68,14 +68,48 @@ func removed(key string) *removal {
 	return nil
 }
 
+// text says what became of the key.
+func (r *removal) text() string {
+	if r.to != "" {
+		return fmt.Sprintf("removed in Falco %s, counts for %s", r.since, r.to)
+	}
+	return fmt.Sprintf("removed in Falco %s, ignored", r.since)
+}
+
 // checkRemoved reports a key that Falco has removed.
 func (d *Document) checkRemoved(r *removal, k Key) {
-	on, _ := k.Value.Lookup("enabled").Bool()
-	severity := diag.Warning
-	if r.refuse && on {
-		severity = diag.Error
+	d.report(k.Pos, CodeUnsupported, diag.Warning, r.key+": "+r.text(), r.hint)
+}
+
+// migrate gives the values of removed keys to those that took their place.
+func (d *Document) migrate() {
+	for i := range removals {
+		r := &removals[i]
+		if r.to == "" {
+			continue
+		}
+		old, _ := d.Root.Get(r.key + r.from)
+		if now, _ := d.Root.Get(r.to); old != nil && now == nil {
+			moved := *old
+			if err := d.Root.Set(r.to, &moved); err != nil {
+				d.report(old.Pos, CodeValue, diag.Error, err.Error(), "")
+			}
+		}
 	}
-	d.report(k.Pos, CodeUnsupported, severity, fmt.Sprintf("%s: removed in Falco %s, ignored", r.key, r.since), r.hint)
+}
+
+// adopt takes the sizes of the driver that is named instead of modern_ebpf.
+func (e *Engine) adopt() {
+	var old *KMod
+	switch e.Kind {
+	case EngineKMod:
+		old = &e.KMod
+	case EngineEBPF:
+		old = &e.EBPF
+	default:
+		return
+	}
+	e.ModernEBPF.BufSizePreset, e.ModernEBPF.DropFailedExit = old.BufSizePreset, old.DropFailedExit
 }
 
 // check looks at what single values cannot show.
@@ -85,6 +119,7 @@ func (d *Document) check(c *Config) {
 	}
 	d.checkPlugins(c)
 	d.checkSelections(c)
+	c.Engine.adopt()
 	for _, a := range c.SyscallEventDrops.Actions {
 		if a != DropIgnore && slices.Contains(c.SyscallEventDrops.Actions, DropIgnore) {
 			d.report(d.at("syscall_event_drops.actions"), CodeValue, diag.Error,

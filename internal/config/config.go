@@ -15,14 +15,14 @@ type Config struct {
 	// Files are the files that the configuration came from, the main one first.
 	Files []string `yaml:"-"`
 
-	// ConfigFiles are further files to merge in; they are already merged when a Config exists.
+	// ConfigFiles are further files and directories to merge in, each with a strategy.
 	ConfigFiles []Include `yaml:"config_files"`
 	// WatchConfigFiles restarts when a file of the configuration or of the rules changes.
 	WatchConfigFiles bool `yaml:"watch_config_files"`
 
 	// RulesFiles are files and directories of rules; without any the embedded rules are used.
 	RulesFiles []string `yaml:"rules_files"`
-	// RulesFile is the old name of RulesFiles.
+	// RulesFile is the old name of rules_files.
 	RulesFile []string `yaml:"rules_file"`
 	// Rules enable and disable loaded rules, in order.
 	Rules []Selection `yaml:"rules"`

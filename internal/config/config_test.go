@@ -91,7 +91,7 @@ falco.yaml:3:20: warning: metrics.enabled: true: not implemented yet, ignored: n
 			name:    "removed keys",
 			content: "grpc: {enabled: true}\nsyscall_buf_size_preset: 4\n",
 			want: `falco.yaml:1:17: error: grpc.enabled: true: not supported yet, alerts would be lost [CONFIG_UNSUPPORTED]
-falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, ignored [CONFIG_UNSUPPORTED] (use engine.modern_ebpf.buf_size_preset)`,
+falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, counts for engine.modern_ebpf.buf_size_preset [CONFIG_UNSUPPORTED]`,
 		},
 		{
 			name:    "drivers",

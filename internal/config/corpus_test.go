@@ -154,6 +154,9 @@ func (r *corpusRun) step(s *corpusStep) {
 		r.modify(s)
 		checkGet(r.t, r.doc, s)
 	case "schema_validation":
+		if failed := validate(r.t, compileSchema(r.t), r.doc.Root) != nil; failed != (s.Value == "failed") {
+			r.t.Errorf("the schema: %v, want %v", failed, s.Value)
+		}
 		if failed := slices.ContainsFunc(r.seen, unknownKey); failed != (s.Value == "failed") {
 			r.t.Errorf("validation %v, want %v: %v", failed, s.Value, r.seen)
 		}

@@ -20,6 +20,7 @@ func Load(o Options) (*Config, []diag.Problem) {
 	d := Read(o)
 	c := Default()
 	c.Files = d.Files
+	d.migrate()
 	if usable(d.Problems) {
 		d.decode(reflect.ValueOf(c).Elem(), d.Root, "")
 	}

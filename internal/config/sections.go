@@ -40,8 +40,6 @@ type Engine struct {
 	ModernEBPF ModernEBPF `yaml:"modern_ebpf"`
 	// Replay names the capture file.
 	Replay Replay `yaml:"replay"`
-	// GVisor configured a source of Falco up to 0.43.
-	GVisor any `yaml:"gvisor"`
 }
 
 // KMod configures a driver of Falco; with engine.kind kmod or ebpf the sizes go for modern_ebpf.

@@ -77,6 +77,16 @@ type Interval int64
 // Duration is the interval as a time.Duration.
 func (i Interval) Duration() time.Duration { return time.Duration(i) * time.Millisecond }
 
+// String is the interval in the largest unit that divides it, as it may stand in a file.
+func (i Interval) String() string {
+	for _, u := range intervalUnits[2:] { // days and below
+		if i != 0 && int64(i)%u.ms == 0 {
+			return strconv.FormatInt(int64(i)/u.ms, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(i), 10) + "ms"
+}
+
 // Numbers with a range that the name says.
 type (
 	// NonNegative is a whole number from 0.
