@@ -10,21 +10,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
-	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/output"
 	"github.com/gyrfalcon/gyrfalcon/internal/output/dest"
@@ -71,18 +65,18 @@ type SourceOptions struct {
 
 // App is one run.
 type App struct {
-	o       Options
+	o Options
+	// cfg is the configuration of the start, for what cannot change; App.config is the one in force.
 	cfg     *config.Config
 	log     *slog.Logger
 	begun   time.Time
 	cancel  context.CancelCauseFunc
 	cleanup []func()
 
-	rules    *Rules
-	cat      *field.Catalogue
-	machine  *field.Machine
-	engine   *engine.Engine
-	syscalls filter.SyscallSet
+	// current is the generation in force, next one that is ready to take over.
+	current, next atomic.Pointer[generation]
+	counters      engine.Counters
+
 	outputs  outputs
 	state    *state.State
 	source   source.Source
@@ -111,7 +105,6 @@ func (a *App) steps() []step {
 		{"eBPF programs", a.loadPrograms},
 		{"rules", a.loadRules},
 		{"outputs", a.openOutputs},
-		{"engine", a.buildEngine},
 		{"state", a.buildState},
 		{"signals", a.handleSignals},
 		{"source", a.openSource},
@@ -198,62 +191,6 @@ func (a *App) writePIDFile(context.Context) error {
 	return nil
 }
 
-// loadRules reads and checks the rules.
-func (a *App) loadRules(context.Context) (err error) {
-	a.machine = field.LocalMachine()
-	if a.replays() {
-		a.machine.Addrs = map[netip.Addr]struct{}{} // those of the captured machine will be in it
-	}
-	a.machine.Base64 = a.cfg.BufferFormatBase64
-	a.cat = Catalogue(a.cfg)
-	for _, p := range a.o.ConfigProblems {
-		if p.Code == config.CodeEmpty && len(a.o.RulesPaths) == 0 {
-			return errNoRules
-		}
-	}
-	if a.rules, err = LoadRules(a.cfg, a.o.RulesPaths, a.cat); err != nil {
-		return err
-	}
-	for _, p := range a.rules.Set.Problems {
-		switch {
-		case p.Severity == diag.Error:
-		case p.Code == "LOAD_UNUSED_MACRO", p.Code == "LOAD_UNUSED_LIST":
-			a.log.Debug(p.String()) // usual where rules come in several files
-		default:
-			a.log.Warn(p.String())
-		}
-	}
-	return a.rules.Err()
-}
-
-// buildEngine compiles the rules and decides what has to be watched for them.
-func (a *App) buildEngine(ctx context.Context) (err error) {
-	a.machine.DNS = field.NewDNS(net.DefaultResolver)
-	o := engine.Options{
-		MatchAll: a.cfg.RuleMatching == config.MatchAll, MinPriority: a.cfg.Priority,
-		Sink: a.send, ISO8601: a.cfg.TimeFormatISO8601, Hostname: a.machine.Hostname, DNS: a.machine.DNS,
-	}
-	if a.engine, err = engine.New(a.rules.Set, a.cat, o); err != nil {
-		return err
-	}
-	if !a.machine.DNS.Empty() && !a.o.DryRun {
-		go a.machine.DNS.Run(ctx)
-	}
-	a.log.Info(fmt.Sprintf("%d of %d rules are in use, from %s", a.engine.Rules(), len(a.rules.Set.Rules), strings.Join(a.rules.Names, ", ")))
-	if a.engine.Rules() == 0 {
-		a.log.Warn("no rule is enabled, nothing will be reported")
-	}
-	s := engine.Select(a.engine.Syscalls(), baseSyscalls(a.cfg, a.engine.NamedIO()))
-	if len(s.Unknown) > 0 {
-		a.log.Warn("base_syscalls.custom_set: unknown system calls: " + strings.Join(s.Unknown, ", "))
-	}
-	if names := SyscallNames(s.Inactive); len(names) > 0 && !a.replays() {
-		a.log.Warn("rules need system calls that are not watched (base_syscalls.all: true watches them)", "count", len(names), "calls", strings.Join(names[:min(len(names), 20)], ","))
-	}
-	a.syscalls = s.Wanted
-	return nil
-}
-
 // buildState makes the empty state.
 func (a *App) buildState(context.Context) error {
 	a.state = state.New(state.Options{
@@ -263,50 +200,4 @@ func (a *App) buildState(context.Context) error {
 		Logger:     a.log,
 	})
 	return nil
-}
-
-// handleSignals makes signals stop the run or reopen files.
-func (a *App) handleSignals(ctx context.Context) error {
-	// A closed pipe must come back as an error of its output, not end the program, up to its last line.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case s := <-signals:
-				a.handleSignal(s)
-			}
-		}
-	}()
-	a.onStop(func() {
-		signal.Stop(signals)
-		close(done)
-	})
-	return nil
-}
-
-// errTimeUp ends a run of limited duration.
-var errTimeUp = errors.New("the time is up")
-
-// errSignal ends a run that somebody stopped.
-var errSignal = errors.New("stopped by a signal")
-
-// handleSignal acts on one signal.
-func (a *App) handleSignal(s os.Signal) {
-	switch s {
-	case unix.SIGINT, unix.SIGTERM:
-		a.log.Info(s.String() + " received, stopping")
-		a.stopped.Store(true)
-		a.cancel(errSignal)
-		a.outputs.noWait()
-	case unix.SIGUSR1:
-		a.log.Info("SIGUSR1 received, reopening outputs")
-		a.outputs.reopen()
-	case unix.SIGHUP:
-		a.log.Warn("SIGHUP received, but reloading is not supported yet: restart to load changed files")
-	}
 }

@@ -292,7 +292,8 @@ func (b *blind) Next(ev *event.Event) error {
 func TestSelfTest(t *testing.T) {
 	src := &blind{seeing: true}
 	src.endless = true
-	a := &App{cfg: config.Default(), log: NewLogger(LogOptions{}), source: src, cat: Catalogue(config.Default())}
+	a := &App{cfg: config.Default(), log: NewLogger(LogOptions{}), source: src}
+	a.current.Store(&generation{cfg: a.cfg, cat: Catalogue(a.cfg)})
 	test, err := a.beginSelfTest()
 	if err != nil || len(src.on) != 1 || !src.on[0] {
 		t.Fatal(err, src.on)

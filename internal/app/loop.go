@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
@@ -29,7 +30,7 @@ func (a *App) openSource(ctx context.Context) error {
 	case newSource == nil:
 		newSource = newKernelSource
 	}
-	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.syscalls, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.log})
+	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.generation().selected.Wanted, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.log})
 	if err != nil {
 		return explain(err)
 	}
@@ -81,7 +82,7 @@ func (a *App) watchDrops(ctx context.Context) {
 		return
 	}
 	a.drops = newDropMonitor(a.cfg.SyscallEventDrops, counter.Stats)
-	a.drops.log, a.drops.send, a.drops.hostname = a.log, a.send, a.machine.Hostname
+	a.drops.log, a.drops.send, a.drops.hostname = a.log, a.send, a.generation().machine.Hostname
 	done := make(chan struct{})
 	a.watcher.Go(func() {
 		tick := time.NewTicker(time.Second)
@@ -110,6 +111,7 @@ const pause = 1 << 10
 // loop is the one goroutine through which all events go.
 type loop struct {
 	*App
+	engine *engine.Engine // of the generation in force
 	ev     event.Event
 	c      *field.Context
 	n      uint64    // events so far
@@ -121,7 +123,8 @@ type loop struct {
 // watch moves events from the source through state and engine until ctx ends or the source does.
 // All of that happens in the calling goroutine.
 func (a *App) watch(ctx context.Context) (err error) {
-	l := &loop{App: a, c: a.engine.NewContext(a.machine), prompt: func() bool { return false }}
+	g := a.generation()
+	l := &loop{App: a, engine: g.engine, c: g.engine.NewContext(g.machine), prompt: func() bool { return false }}
 	if p, ok := a.source.(source.Prompter); ok {
 		l.prompt = p.Prompt
 	}
@@ -157,6 +160,9 @@ func (a *App) watch(ctx context.Context) (err error) {
 
 // process takes the event that the source delivered through state and engine.
 func (l *loop) process() {
+	if g := l.next.Load(); g != nil {
+		l.adopt(g)
+	}
 	l.n++
 	th, fd, num := l.state.Apply(&l.ev)
 	l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
@@ -169,10 +175,23 @@ func (l *loop) process() {
 	l.state.After(&l.ev)
 }
 
+// adopt makes the events go through another generation from now on. It is called between two events.
+func (l *loop) adopt(g *generation) {
+	l.next.Store(nil)
+	g.engine.Adopt(l.c, g.machine, g.memo)
+	l.engine = g.engine
+	g.since = time.Now()
+	l.current.Store(g)
+	close(g.taken)
+}
+
 // look is what is done from time to time: it looks whether somebody wants to stop and how the
 // self-test goes.
 func (l *loop) look(ctx context.Context) (done bool, err error) {
 	l.events.Store(l.n)
+	if g := l.next.Load(); g != nil {
+		l.adopt(g)
+	}
 	switch {
 	case l.ending != nil:
 		if time.Now().After(l.ending.until) {

@@ -47,6 +47,7 @@ func (a *App) beginSelfTest() (*selfTest, error) {
 	if !ok || !a.cfg.Gyr.SelfTest {
 		return nil, nil
 	}
+	g := a.generation()
 	t := &selfTest{source: s, path: "/gyr-self-test-" + rand.Text(), began: time.Now()}
 	text := fmt.Sprintf(`- rule: self-test
   desc: The program itself opens a path that does not exist.
@@ -54,9 +55,9 @@ func (a *App) beginSelfTest() (*selfTest, error) {
   output: self-test by %%proc.name
   priority: DEBUG
 `, t.path)
-	set := rule.Load([]rule.Source{{Name: "self-test", Content: []byte(text)}}, rule.Options{Catalogue: a.cat})
+	set := rule.Load([]rule.Source{{Name: "self-test", Content: []byte(text)}}, rule.Options{Catalogue: g.cat})
 	var err error
-	t.engine, err = engine.New(set, a.cat, engine.Options{MinPriority: alert.Debug, Sink: func(al *alert.Alert) {
+	t.engine, err = engine.New(set, g.cat, engine.Options{MinPriority: alert.Debug, Sink: func(al *alert.Alert) {
 		t.passed, t.alert = true, al
 	}})
 	if err == nil && t.engine.Rules() != 1 {
@@ -68,7 +69,7 @@ func (a *App) beginSelfTest() (*selfTest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("self-test: %w", err)
 	}
-	t.ctx = t.engine.NewContext(a.machine)
+	t.ctx = t.engine.NewContext(g.machine)
 	if a.o.testPath != nil {
 		a.o.testPath(t.path)
 	}

@@ -41,7 +41,7 @@ func (a *App) replays() bool {
 
 // newReplaySource makes the source that reads the configured capture file.
 func (a *App) newReplaySource(o SourceOptions) (source.Source, error) {
-	return scap.New(scap.Options{Path: a.cfg.Engine.Replay.CaptureFile, State: a.state, Addrs: a.machine.Addrs, Log: o.Log}), nil
+	return scap.New(scap.Options{Path: a.cfg.Engine.Replay.CaptureFile, State: a.state, Addrs: a.generation().machine.Addrs, Log: o.Log}), nil
 }
 
 // loadPrograms begins to load the eBPF programs, which goes on while the rules are read.

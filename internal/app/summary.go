@@ -40,13 +40,17 @@ func (a *App) summary() string {
 	var total uint64
 	var bySeverity [alert.Debug + 1]uint64
 	var rules strings.Builder
-	for _, c := range a.engine.Counts() {
-		if c.Matches == 0 {
-			continue
-		}
+	matched := a.counters.Matched(a.generation().engine)
+	var ofRule uint64
+	for i, c := range matched {
 		total += c.Matches
-		bySeverity[c.Rule.Priority] += c.Matches
-		fmt.Fprintf(&rules, "   %s: %d\n", c.Rule.Name, c.Matches)
+		bySeverity[c.Priority] += c.Matches
+		ofRule += c.Matches
+		if i+1 < len(matched) && matched[i+1].Name == c.Name {
+			continue // a reload changed its priority
+		}
+		fmt.Fprintf(&rules, "   %s: %d\n", c.Name, ofRule)
+		ofRule = 0
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Events detected: %d\nRule counts by severity:\n", total)

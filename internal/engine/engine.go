@@ -29,6 +29,8 @@ type Options struct {
 	Hostname string
 	// DNS is told the host names that conditions compare with; nil: such comparisons never hold.
 	DNS *field.DNS
+	// Counters go on counting from an earlier engine; nil: they begin at zero.
+	Counters *Counters
 }
 
 // Engine tests events against a set of rules. It is used by one goroutine; only Counts may be
@@ -57,7 +59,7 @@ type compiled struct {
 	rule   *rule.Rule
 	filter *filter.Filter
 	output output
-	count  atomic.Uint64
+	count  *atomic.Uint64
 	number int // its place in Engine.rules
 }
 
@@ -67,6 +69,9 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 	if o.Sink == nil {
 		o.Sink = func(*alert.Alert) {}
 	}
+	if o.Counters == nil {
+		o.Counters = &Counters{}
+	}
 	e := &Engine{o: o, others: map[string]*index{}, matches: make([]int32, 0, 64)}
 	compiler := filter.NewCompiler(cat)
 	compiler.DNS = o.DNS
@@ -75,7 +80,7 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 		if !r.Enabled || r.Priority > o.MinPriority {
 			continue
 		}
-		c := &compiled{rule: r, output: newOutput(r, o.ISO8601), number: len(e.rules)}
+		c := &compiled{rule: r, output: newOutput(r, o.ISO8601), count: o.Counters.of(r), number: len(e.rules)}
 		var err error
 		if c.filter, _, err = compiler.Compile(r.Condition, r.Source); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s:%d: rule %q: %w", r.File, r.Line, r.Name, err))
@@ -146,6 +151,15 @@ func (e *Engine) NewContext(m *field.Machine) *field.Context {
 	c.Memo = make([]uint32, e.memo)
 	return c
 }
+
+// Adopt makes a context that was used with another engine one for this one, between two events. It
+// does not allocate if memo is NewMemo's.
+func (e *Engine) Adopt(c *field.Context, m *field.Machine, memo []uint32) {
+	c.Machine, c.Memo = m, memo
+}
+
+// NewMemo returns the memory that Adopt needs.
+func (e *Engine) NewMemo() []uint32 { return make([]uint32, e.memo) }
 
 // Process tests the event of the context and sends the alerts it raises. It allocates only for
 // matches.

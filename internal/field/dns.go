@@ -82,6 +82,19 @@ func (h *host) has(ip netip.Addr) bool {
 	return ok
 }
 
+// Inherit takes over what another cache knows of the hosts that both are asked for, so that
+// comparisons go on to hold when the rules are loaded again. It is called before Run.
+func (d *DNS) Inherit(from *DNS) {
+	known := *from.hosts.Load()
+	for name, h := range *d.hosts.Load() {
+		if k := known[name]; k != nil && len(*k.addrs.Load()) > 0 {
+			h.addrs.Store(k.addrs.Load())
+			h.due = time.Now().Add(dnsMinPause)
+		}
+	}
+	d.index()
+}
+
 // Name returns the host that has the address, if a condition named it.
 func (d *DNS) Name(ip netip.Addr) (string, bool) {
 	name, ok := (*d.names.Load())[ip]

@@ -75,3 +75,24 @@ func TestDNSPause(t *testing.T) {
 		t.Errorf("%d questions in an hour", r.asked)
 	}
 }
+
+func TestDNSInherit(t *testing.T) {
+	one := netip.MustParseAddr("192.0.2.1")
+	r := &fakeResolver{addrs: map[string][]netip.Addr{"a.example": {one}, "b.example": {netip.MustParseAddr("192.0.2.2")}}}
+	old := NewDNS(r)
+	old.Want("a.example")
+	old.Want("gone.example")
+	old.Refresh(t.Context(), time.Now())
+	d := NewDNS(r)
+	d.Want("a.example")
+	d.Want("b.example")
+	d.Inherit(old)
+	if name, ok := d.Name(one); !d.Has("a.example", one) || !ok || name != "a.example" {
+		t.Error("what was known is lost")
+	}
+	asked := r.asked
+	d.Refresh(t.Context(), time.Now())
+	if r.asked != asked+1 {
+		t.Errorf("%d questions, only b.example is new", r.asked-asked)
+	}
+}
