@@ -53,7 +53,7 @@ func inContainer(w *watcher, id string) (text string) {
 	return text
 }
 
-func needTool(t *testing.T, name string) string {
+func needTool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err == nil {
