@@ -2,6 +2,8 @@
 
 package state
 
+import "cmp"
+
 // Entry is what a capture's process list tells of one thread. Where nothing is known, numbers are
 // -1 (NoID for users and groups) and texts empty.
 type Entry struct {
@@ -19,6 +21,12 @@ type Entry struct {
 	Exec                       ExeInfo
 	CloneTS, PIDNSStartTS      uint64
 	Reaper                     bool
+
+	// What only captures of Gyrfalcon tell.
+	ProcCloneTS, StartTime, ExecTS uint64
+	ArgsLen, EnvLen                uint64
+	ExecComm                       string // the name as of the exec; empty: Comm
+	Dead                           bool   // the leader has exited, other threads live
 }
 
 // Enter makes an entry part of the state, as it was before the first event. Entries come in any
@@ -31,6 +39,9 @@ func (s *State) Enter(e *Entry) *Thread {
 	}
 	t.VTID, t.Comm, t.Flags, t.CloneTS = e.VTID, s.names.text(e.Comm), e.Flags, e.CloneTS
 	t.UID, t.GID, t.Caps, t.VM, t.PFMajor, t.PFMinor = e.UID, e.GID, e.Caps, e.VM, e.PFMajor, e.PFMinor
+	if e.Dead {
+		s.endThread(t)
+	}
 	if e.TID != e.PID && p.Main != nil {
 		return t
 	}
@@ -38,7 +49,7 @@ func (s *State) Enter(e *Entry) *Thread {
 	p.Exe, p.Exec = s.names.text(e.Exe), e.Exec
 	s.setTrustedExe(p, e.ExePath)
 	p.Exec.Deleted = p.Exec.Deleted || e.Exec.Deleted
-	s.setArgs(p, t.Comm, e.Args)
+	s.setArgs(p, cmp.Or(s.names.text(e.ExecComm), t.Comm), e.Args)
 	s.setEnv(p, e.Env[:min(len(e.Env), maxBlock-1)], e.PID)
 	s.setCgroups(p, e.Cgroups)
 	if e.Root != "" {
@@ -48,7 +59,9 @@ func (s *State) Enter(e *Entry) *Thread {
 		s.setCwd(p, e.Cwd)
 	}
 	p.FDLimit, p.TTY, p.LoginUID, p.Reaper = e.FDLimit, e.TTY, e.LoginUID, e.Reaper
-	p.CloneTS, p.PIDNSStartTS = e.CloneTS, e.PIDNSStartTS
+	p.CloneTS, p.PIDNSStartTS = cmp.Or(e.ProcCloneTS, e.CloneTS), e.PIDNSStartTS
+	p.StartTime, p.ExecTS, p.ArgsLen, p.EnvLen = e.StartTime, e.ExecTS, e.ArgsLen, e.EnvLen
+	t.start = e.StartTime
 	s.linkParent(p, e.PPID)
 	return t
 }

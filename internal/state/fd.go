@@ -36,6 +36,9 @@ const (
 	FDPidFD        FDType = 21
 )
 
+// Socket reports whether descriptors of the type are sockets of IP.
+func (t FDType) Socket() bool { return t >= FDIPv4Sock && t <= FDIPv6ServSock }
+
 // FDFlags describe an open descriptor.
 type FDFlags uint16
 

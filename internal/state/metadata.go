@@ -49,8 +49,24 @@ func (s *State) Described() (ref ContainerRef, m *Metadata, ok bool) {
 	return s.described, s.meta[s.described.ID], s.described.ID != ""
 }
 
-// SetMetadata enters what is known of a container under its id.
+// SetMetadata enters what became known of a container under its id.
 func (s *State) SetMetadata(id string, m *Metadata) {
+	s.setMetadata(id, m)
+	if s.learner == nil {
+		return
+	}
+	ref := ContainerRef{ID: id, FullID: m.FullID}
+	for _, p := range s.procs {
+		if p.Container.ID == id {
+			ref = p.Container
+			break
+		}
+	}
+	s.learner.Container(ref, m)
+}
+
+// setMetadata enters what is known of a container.
+func (s *State) setMetadata(id string, m *Metadata) {
 	if s.meta == nil || len(s.meta) >= maxMetadata {
 		s.meta = map[string]*Metadata{}
 	}
@@ -77,10 +93,13 @@ type containerJSON struct {
 	Labels      map[string]string `json:"labels"`
 	PodLabels   map[string]string `json:"pod_sandbox_labels"`
 	PodID       string            `json:"pod_sandbox_id"`
-	Mounts      []struct {
-		Source, Destination, Mode, Propagation string
-		RW                                     bool
-	} `json:"Mounts"`
+	Mounts      []mountJSON       `json:"Mounts"`
+}
+
+// mountJSON is a mount as events describe it.
+type mountJSON struct {
+	Source, Destination, Mode, Propagation string
+	RW                                     bool
 }
 
 // metadata translates the description.
@@ -135,7 +154,7 @@ func (s *State) describeContainer(text []byte) {
 		return
 	}
 	c := all.Container
-	s.SetMetadata(c.ID, c.metadata())
+	s.setMetadata(c.ID, c.metadata())
 	s.described = ContainerRef{ID: c.ID, FullID: c.FullID}
 	if uint(c.Type) < uint(len(containerTypes)) {
 		s.described.Type = containerTypes[c.Type]

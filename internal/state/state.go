@@ -105,6 +105,7 @@ type State struct {
 	users      userTables
 	meta       map[string]*Metadata // by the containers' ids
 	described  ContainerRef         // by the event that is being applied
+	learner    Learner              // nil without one
 	proc       *procFS
 	snap       snapshot
 

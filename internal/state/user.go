@@ -30,6 +30,7 @@ type userTable struct {
 	users  map[uint32]User
 	groups map[uint32]Group
 
+	id         string // of the container, "" for the host
 	root       string // directory below which the files lie, "" if there are none
 	passwdTime int64
 	groupTime  int64
@@ -127,6 +128,7 @@ func (s *State) containerUsers(id string, p *Process) *userTable {
 		clear(s.users.by)
 	}
 	t = newUserTable(root)
+	t.id = id
 	s.users.by[id] = t
 	return t
 }
@@ -154,13 +156,19 @@ func (s *State) refresh(t *userTable) {
 		return
 	}
 	t.checked = max(s.ts, 1)
-	if b, ok := s.changedFile(t.root, "etc/passwd", &t.passwdTime); ok {
+	passwd, ok := s.changedFile(t.root, "etc/passwd", &t.passwdTime)
+	if ok {
 		clear(t.users)
-		parseUsers(t.users, b)
+		parseUsers(t.users, passwd)
 	}
-	if b, ok := s.changedFile(t.root, "etc/group", &t.groupTime); ok {
+	group, changed := s.changedFile(t.root, "etc/group", &t.groupTime)
+	if changed {
 		clear(t.groups)
-		parseGroups(t.groups, b)
+		parseGroups(t.groups, group)
+	}
+	if s.learner != nil && (ok || changed) {
+		users, groups := t.lists()
+		s.learner.Users(t.id, users, groups)
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Source) beginSection(size uint32) error {
 // beginCapture forgets what another capture before this one told.
 func (s *Source) beginCapture() {
 	s.captures++
-	s.began, s.events, s.happens, s.machine = true, false, false, Machine{}
+	s.began, s.events, s.happens, s.machine, s.ifaces = true, false, false, Machine{}, nil
 	s.conv.reset()
 	clear(s.o.Addrs)
 	if s.o.State != nil {

@@ -91,6 +91,9 @@ func fdEntry(c *cursor, f *state.FD, sized bool) {
 		}
 		f.SetName(name)
 	}
+	if sized {
+		readFDMore(c, f)
+	}
 }
 
 // appendEnd appends one end of a connection as descriptors' names show it, without brackets.

@@ -86,3 +86,14 @@ func count(t *testing.T, s *Source) (n int, err error) {
 		}
 	}
 }
+
+// openTest opens a file for a test.
+func openTest(t *testing.T, file string) io.Reader {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

@@ -61,10 +61,9 @@ func (s *Source) readMachine(b []byte) (int, error) {
 		return 0, errEntryShort
 	}
 	c := cursor{b: b}
-	s.machine.CPUs, s.machine.Memory = int(c.u32()), c.u64()
-	c.u64()
+	s.machine.CPUs, s.machine.Memory, s.machine.MaxPID = int(c.u32()), c.u64(), c.u64()
 	name, _, _ := bytes.Cut(c.take(maxHostname), []byte{0})
-	s.machine.Hostname, s.machine.BootTime = string(name), c.u64()
+	s.machine.Hostname, s.machine.BootTime, s.machine.Flags = string(name), c.u64(), c.u64()
 	return len(b), nil
 }
 
@@ -164,6 +163,7 @@ func procTail(c *cursor, e *state.Entry) {
 		}
 		read(c, e)
 	}
+	readThreadMore(c, e)
 }
 
 // procTails are the last values of an entry, each of which may be the first that is missing.
@@ -194,6 +194,9 @@ func terminated(b []byte) []byte {
 	return b
 }
 
+// maxIfaces bounds the interfaces that are kept.
+const maxIfaces = 4096
+
 // readIface reads one entry of the interface list.
 func (s *Source) readIface(b []byte) (int, error) {
 	if padding(b) {
@@ -223,21 +226,22 @@ func (s *Source) readIface(b []byte) (int, error) {
 		}
 		return 0, fmt.Errorf("an interface's type is %d", typ)
 	}
-	addr := c.addr(width)
-	c.take(width)
-	c.take(width)
+	f := Iface{Addr: c.addr(width), Mask: c.addr(width), Broadcast: c.addr(width)}
 	if typ <= 2 {
-		c.u64() // speed
+		f.Speed = c.u64()
 	}
 	if c.left() < nameLen {
 		return 0, errEntryShort
 	}
-	c.take(nameLen)
+	f.Name = string(c.take(min(nameLen, c.left())))
 	if c.short {
 		return 0, errEntryShort
 	}
+	if len(s.ifaces) < maxIfaces {
+		s.ifaces = append(s.ifaces, f)
+	}
 	if s.o.Addrs != nil {
-		s.o.Addrs[addr.Unmap()] = struct{}{}
+		s.o.Addrs[f.Addr.Unmap()] = struct{}{}
 	}
 	if n == 0 {
 		n = c.at

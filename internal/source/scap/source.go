@@ -40,6 +40,8 @@ type Machine struct {
 	Memory   uint64 // bytes
 	Hostname string
 	BootTime uint64 // ns since the epoch, 0 if unknown
+	MaxPID   uint64 // 0 if unknown
+	Flags    uint64 // as the capture has them; no reader looks at them
 }
 
 // Source reads a capture. It implements source.Source, Stopper, Counter and Describer.
@@ -51,6 +53,8 @@ type Source struct {
 	conv converter
 
 	machine Machine
+	ifaces  []Iface
+	whole   []byte // an event with what its addition restores
 	// The list that is being read, block by block and entry by entry.
 	list    layout
 	left    int64 // bytes of it that were not read yet
@@ -174,6 +178,16 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 	if int(typ) >= len(classes) {
 		return false, nil // of a version after ours
 	}
+	if size := binary.LittleEndian.Uint32(rec[16:]); uint64(size)+additionHead <= uint64(len(rec)) && !l.short {
+		if a := additionOf(block, rec); a != nil {
+			if a[4]&additionMade != 0 {
+				return false, nil
+			}
+			if whole := restore(s.whole[:0], rec, a); whole != nil {
+				s.whole, rec = whole, whole
+			}
+		}
+	}
 	n := paramsOf(rec)
 	cl := classes[typ]
 	if cl != current && (cl != managed || n != complete[typ]) {
@@ -281,6 +295,9 @@ func tells(t event.Type) bool {
 
 // Machine is the machine of the current capture.
 func (s *Source) Machine() Machine { return s.machine }
+
+// Head is what the current capture tells besides its state. It is borrowed until the next capture.
+func (s *Source) Head() *Head { return &Head{Machine: s.machine, Ifaces: s.ifaces} }
 
 // Stop makes Next deliver no more events.
 func (s *Source) Stop() error {
