@@ -40,6 +40,8 @@ var allowed = map[string]string{
 	"internal/metric":           "internal/alert internal/engine internal/event internal/output internal/rule internal/source internal/state",
 	"internal/web":              "",
 	"internal/config":           "internal/alert internal/diag",
+	"internal/control":          "",
+	"internal/watch":            "",
 	"internal/app":              "*",
 	"internal/cli":              "*",
 	"cmd/gyr":                   "internal/cli",

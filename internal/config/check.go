@@ -32,7 +32,6 @@ var pendings = []pending{
 	{"capture.enabled", true, func(c *Config, _ *Value) bool { return c.Capture.Enabled }, "not supported yet, captures would be lost"},
 	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
 	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
-	{"watch_config_files", false, func(c *Config, _ *Value) bool { return c.WatchConfigFiles }, "not implemented yet, ignored: changed files need a restart"},
 	{"syscall_event_timeouts", false, func(*Config, *Value) bool { return true }, "not implemented yet, ignored: long times without an event are not reported"},
 }
 

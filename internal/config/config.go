@@ -17,7 +17,7 @@ type Config struct {
 
 	// ConfigFiles are further files and directories to merge in, each with a strategy.
 	ConfigFiles []Include `yaml:"config_files"`
-	// WatchConfigFiles restarts when a file of the configuration or of the rules changes.
+	// WatchConfigFiles reloads when a file of the configuration or of the rules changes.
 	WatchConfigFiles bool `yaml:"watch_config_files"`
 
 	// RulesFiles are files and directories of rules; without any the embedded rules are used.
@@ -119,6 +119,10 @@ type Gyr struct {
 	DrainTimeout Positive `yaml:"drain_timeout"`
 	// HostRoot is where the host's file system is seen; the environment's HOST_ROOT by default.
 	HostRoot string `yaml:"host_root"`
+	// Control is the socket for gyr reload, gyr status and others that look into the running program.
+	Control Control `yaml:"control"`
+	// Log is the form of gyr's own messages.
+	Log Log `yaml:"log"`
 }
 
 // Default returns the configuration without any file: the values of the falco.yaml that Falco
@@ -174,6 +178,6 @@ func Default() *Config {
 			ThreadTableSize: 262144, ThreadTableAutoPurgingIntervalS: 300,
 			ThreadTableAutoPurgingThreadTimeoutS: 300, Snaplen: 80,
 		},
-		Gyr: Gyr{SelfTest: true, DrainTimeout: 5000},
+		Gyr: Gyr{SelfTest: true, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText}},
 	}
 }
