@@ -58,7 +58,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define PATH_LEN 4096   /* of which the final NUL is one byte */
 #define TEXT_MAX 4096
 #define MAX_SYSCALLS 512
-#define MAX_OPS 12
+#define MAX_OPS 20
 
 /*
  * The kinds of scratch memory: one for each hook. From Linux 7 on a task can lose its processor within a
@@ -145,7 +145,7 @@ struct {
 /* Lost records by event code. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 512);
+	__uint(max_entries, 640); /* event.NumTypes */
 	__type(key, u32);
 	__type(value, u64);
 } lost_by_event SEC(".maps");

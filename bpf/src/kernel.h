@@ -149,6 +149,7 @@ struct inode {
 	unsigned int i_flags;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	void *i_private;
 	unsigned int i_nlink;
 	s64 i_mtime_sec, i_ctime_sec;
 	u32 i_mtime_nsec, i_ctime_nsec;

@@ -33,7 +33,7 @@ func (s Sample) Mean() float64 {
 // Costs gathers what a few of the events cost, for one engine and one goroutine.
 type Costs struct {
 	// Types are the evaluations of all rules of an event type together.
-	Types [event.NumPublished]Sample
+	Types [event.NumTypes]Sample
 	// Rules are the evaluations of single rules, by their place in Counts. A rule is measured alone:
 	// what it shares with others, the others pay only once more in a measurement.
 	Rules []Sample
@@ -73,7 +73,7 @@ func (e *Engine) Measure(c *field.Context, costs *Costs) {
 
 // Evaluations tells how often each rule was tested, by its place in Counts, if events of each type
 // came so often; dst is overwritten and returned if it is long enough.
-func (e *Engine) Evaluations(dst []uint64, types *[event.NumPublished]uint64) []uint64 {
+func (e *Engine) Evaluations(dst []uint64, types *[event.NumTypes]uint64) []uint64 {
 	if cap(dst) < len(e.rules) {
 		dst = make([]uint64, len(e.rules))
 	}

@@ -35,7 +35,7 @@ func TestMeasure(t *testing.T) {
 	if costs.Rules[0].N != 2 || costs.Rules[1].N != 2 || costs.Rules[2].N != 0 || costs.Rules[0].Mean() <= 0 {
 		t.Errorf("measurements of single rules: %+v", costs.Rules)
 	}
-	var types [event.NumPublished]uint64
+	var types [event.NumTypes]uint64
 	types[event.OpenAt], types[event.Close], types[event.Clone] = 10, 5, 3
 	n := f.engine.Evaluations(nil, &types)
 	if len(n) != 3 || n[0] != 10 || n[1] != 15 || n[2] != 5 {

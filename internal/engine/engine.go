@@ -48,7 +48,7 @@ type Engine struct {
 }
 
 // index lists the rules to test by event code, each list with the program that tests it as a whole.
-type index [event.NumPublished]struct {
+type index [event.NumTypes]struct {
 	rules   []*compiled
 	filters []*filter.Filter
 	program *filter.Program

@@ -2,10 +2,10 @@
 
 package event
 
-// table lists every published event by its code (published event table, driver schema of
+// published lists every published event by its code (published event table, driver schema of
 // Falco 0.44 / libs 0.25). Odd codes are exit events, even codes enter events or events with
 // one side. Parameters behind a row's Published count are ours.
-var table = [NumPublished]Info{
+var published = [NumPublished]Info{
 	0:   {Code: 0, Name: "syscall", Category: CatOther | CatSyscall, Flags: OldVersion | ConverterManaged, Params: []Param{{Name: "ID", Type: SyscallID, Format: FormatDec}, {Name: "nativeID", Type: Uint16, Format: FormatDec}}, Published: 2},
 	1:   {Code: 1, Name: "syscall", Category: CatOther | CatSyscall, Flags: ConverterManaged, Params: []Param{{Name: "ID", Type: SyscallID, Format: FormatDec}, {Name: "nativeID", Type: Uint16, Format: FormatDec}}, Published: 2},
 	2:   {Code: 2, Name: "open", Category: CatFile | CatSyscall, Flags: CreatesFD | ModifiesState | ConverterManaged, Params: []Param{{Name: "name", Type: FSPath}, {Name: "flags", Type: Flags32, Format: FormatHex, Flags: &FileFlags}, {Name: "mode", Type: Uint32, Format: FormatOct}}, Published: 3},

@@ -273,7 +273,7 @@ func evtIsSyslog(c *Context, _ *Arg) (bool, bool) {
 // parseTypeIs makes the codes of an event's name, or one code, of the argument.
 func parseTypeIs(a *Arg) error {
 	if a.Index >= 0 {
-		if a.Index >= event.NumPublished {
+		if a.Index >= event.NumTypes {
 			return fmt.Errorf("unknown event code %d", a.Index)
 		}
 		a.Extra = []event.Type{event.Type(a.Index)}

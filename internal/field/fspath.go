@@ -76,7 +76,7 @@ var fsCalls = map[event.Type]fsCall{
 const quotactl event.Type = 191
 
 // fsCallByType is fsCalls as a table, for the hot path.
-var fsCallByType = func() (t [event.NumPublished]fsCall) {
+var fsCallByType = func() (t [event.NumTypes]fsCall) {
 	for code, call := range fsCalls {
 		t[code] = call
 	}

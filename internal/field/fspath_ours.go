@@ -31,8 +31,8 @@ var evtOursFields = []Field{
 const deletedSuffix = " (deleted)"
 
 // paramTable maps each event to the index of its parameter of that name, -1 if it has none.
-func paramTable(name string) (t [event.NumPublished]int8) {
-	for i, info := range event.Infos()[:event.NumPublished] {
+func paramTable(name string) (t [event.NumTypes]int8) {
+	for i, info := range event.Infos() {
 		t[i] = int8(info.ParamIndex(name))
 	}
 	return t

@@ -94,8 +94,8 @@ func TestListEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range map[ListFormat][]string{
-			ListText:     {"< close(ERRNO res, FD fd)\n", "> procexit(", "< sync(SYSCALLID ID, UINT16 nativeID)\n"},
-			ListMarkdown: {"Falco | Dir | Event\n", "Yes | `<` | **close**(ERRNO res, FD fd)\n"},
+			ListText:     {"< close(ERRNO res, FD fd, FLAGS8 io_uring)\n", "> procexit(", "< sync(SYSCALLID ID, UINT16 nativeID)\n"},
+			ListMarkdown: {"Falco | Dir | Event\n", "Yes | `<` | **close**(ERRNO res, FD fd, FLAGS8 io_uring)\n"},
 			ListJSON:     {`"name": "close"`},
 		}[format] {
 			if !strings.Contains(b.String(), want) {

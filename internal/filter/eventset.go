@@ -11,7 +11,7 @@ import (
 )
 
 // words is the size of an EventSet and of a SyscallSet; there is room for codes of our own.
-const words = 8
+const words = 16
 
 // bitmap is a set of small numbers.
 type bitmap [words]uint64

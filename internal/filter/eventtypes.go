@@ -137,7 +137,8 @@ func namedTypes(names []string) typeSets {
 		for _, t := range event.TypesByName(name) {
 			if t > event.Generic {
 				s.events.add(uint16(t))
-				own = true
+				// Captures of others hold calls that have an event of ours as generic ones.
+				own = own || t < event.FirstOwn
 			}
 		}
 		if call := event.SyscallByName(name); !own && call != nil {

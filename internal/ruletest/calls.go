@@ -261,7 +261,7 @@ func (w *world) complete(p *process, info *event.Info, values map[string][]byte)
 	if i := resultIndex(info); i >= 0 {
 		w.result(p, info, &info.Params[i], values)
 	}
-	name, opens := values["name"], info.ParamIndex("real_path") >= 0
+	name, opens := values["name"], info.Flags&event.CreatesFD != 0 && info.ParamIndex(event.ParamRealPath) >= 0
 	if opens && values["flags"] == nil && info.ParamIndex("flags") >= 0 {
 		values["flags"] = number(1, 4)
 	}

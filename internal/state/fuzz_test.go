@@ -32,7 +32,7 @@ func FuzzApply(f *testing.F) {
 	for _, ev := range life(w, 200) {
 		add(ev.Record())
 	}
-	for t := range event.Type(event.NumPublished) {
+	for t := range event.Type(event.NumTypes) {
 		info := event.Lookup(t)
 		params := make([][]byte, len(info.Params))
 		for i := range params {

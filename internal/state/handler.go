@@ -6,7 +6,7 @@ import "github.com/gyrfalcon/gyrfalcon/internal/event"
 
 // handlers holds what each event does to the state; nil for those that change nothing. Events of a
 // descriptor find it by fdParams before their handler runs.
-var handlers [event.NumPublished]handler
+var handlers [event.NumTypes]handler
 
 // init fills the table, so that only the rows of events that change something are written down.
 func init() {

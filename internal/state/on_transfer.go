@@ -13,7 +13,7 @@ import (
 var tupleParams = makeTupleParams()
 
 // makeTupleParams finds them in the event table.
-func makeTupleParams() (params [event.NumPublished]int8) {
+func makeTupleParams() (params [event.NumTypes]int8) {
 	for _, t := range []event.Type{
 		event.Send, event.SendTo, event.SendMsg, event.SendMMsg,
 		event.Recv, event.RecvFrom, event.RecvMsg, event.RecvMMsg,

@@ -32,7 +32,7 @@ func optional(t event.Type, name string) int {
 var fdParams = makeFDParams()
 
 // makeFDParams finds them in the event table.
-func makeFDParams() (params [event.NumPublished]int8) {
+func makeFDParams() (params [event.NumTypes]int8) {
 	for i := range params {
 		params[i] = -1
 		info := event.Lookup(event.Type(i))

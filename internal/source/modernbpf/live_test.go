@@ -209,7 +209,7 @@ func performCalls(t *testing.T, dir string, expect func(event.Type, map[string]a
 	call(unix.SYS_FCHMODAT, at, cstr(made), 0o600)
 	expect(event.FchmodAt, p{"res": int64(0), "dirfd": int64(cwd), "filename": made, "mode": int64(0o600)})
 	call(unix.SYS_FCHOWNAT, at, cstr(made), 0, 0, unix.AT_SYMLINK_NOFOLLOW)
-	expect(event.FChownAt, p{"res": int64(0), "pathname": made, "uid": int64(0), "gid": int64(0), "flags": int64(0x100)})
+	expect(event.FChownAt, p{"res": int64(0), "pathname": made, "uid": int64(0), "gid": int64(0), "flags": int64(1024)})
 	call(unix.SYS_RENAMEAT2, at, cstr(made), at, cstr(made+"2"), unix.RENAME_NOREPLACE)
 	expect(event.RenameAt2, p{"res": int64(0), "oldpath": made, "newpath": made + "2", "flags": int64(1)})
 	call(unix.SYS_UNLINKAT, at, cstr(made+"2"), 0)

@@ -36,6 +36,10 @@ const (
 	opMask32
 	opLen32
 	opSnap
+	opAtBits32
+	opVMSize
+	opVMRSS
+	opVMSwap
 	opPlainEnd
 
 	opFileFlags
@@ -49,6 +53,11 @@ const (
 	opHowMode
 	opHowResolve
 	opInoAt
+	opRealPath
+	opRealTarget
+	opRealDev
+	opRealIno
+	opRealNLink
 	opFileEnd
 
 	opSockAddr
@@ -69,6 +78,20 @@ const (
 	opPairPeer
 	opSockOptName
 	opSockOpt
+	opSocketEnd
+
+	opFDList
+	opTime
+	opSigSet
+	opSem16
+	opSemBits
+	opIf
+	opKeyctl
+	opFSText
+	opFSBytes
+	opQuota
+	opPidFD
+	opValueAt
 )
 
 // The programs that serve a call: enum in bpf/src/sys.h, the values of control.want.
@@ -80,11 +103,13 @@ const (
 	wantClone
 	wantExec
 	wantMMsg
+	wantRare
+	wantAIO
 )
 
 const (
 	maxSyscalls = 512
-	maxOps      = 12
+	maxOps      = 20
 	mapPairs    = 40
 
 	argResult = 6
@@ -152,20 +177,85 @@ func opened(before ...op) []op {
 	return append(before, op{Kind: opFileDev}, op{Kind: opFileIno}, op{Kind: opFilePath}, op{Kind: opFileNLink}, op{Kind: opFileMnt})
 }
 
+// The operations of calls with structures of their own (bpf/src/rare.h).
+func atBits32(n uint8, off uint32, m uint8) op { return op{Kind: opAtBits32, Arg: n, Imm: off, Map: m} }
+func timeAt(n uint8, off uint32) op            { return op{Kind: opTime, Arg: n, Imm: off} }
+func semNumber(off uint32) op                  { return op{Kind: opSem16, Arg: 1, Arg2: 2, Imm: off} }
+func semFlags(off uint32) op                   { return op{Kind: opSemBits, Arg: 1, Arg2: 2, Imm: off, Map: mapSemop} }
+func keyctlArg(n uint8) op                     { return op{Kind: opKeyctl, Arg: n} }
+func pidBehind(n uint8) op                     { return op{Kind: opPidFD, Arg: n} }
+
+// timeOrNever is a time that is -1 if none is given.
+func timeOrNever(n uint8) op { return op{Kind: opTime, Arg: n, Imm: 1 << 8} }
+
+// quota is a part of quotactl's structure: enum QUOTA_… in bpf/src/rare.h.
+func quota(part uint32) op {
+	arg := uint8(3)
+	if part == quotaID || part == quotaFormat {
+		arg = 2
+	}
+	return op{Kind: opQuota, Arg: arg, Arg2: 0, Map: mapQuotaCommand, Imm: part}
+}
+
+const (
+	quotaCommand = 12
+	quotaType    = 13
+	quotaID      = 14
+	quotaFormat  = 15
+)
+
+// memory are the parameters of calls that change a task's memory.
+var memory = []op{{Kind: opVMSize}, {Kind: opVMRSS}, {Kind: opVMSwap}}
+
+// inMemory are the parameters of such a call: its result, the task's memory, and the others.
+func inMemory(others ...op) []op { return append(append([]op{result}, memory...), others...) }
+
+// resolvedOps are the parameters of an event that tell what the kernel resolved paths to.
+func resolvedOps(t event.Type) []op {
+	info := event.Lookup(t)
+	if info.ParamIndex(event.ParamRealPath) < 0 {
+		return nil
+	}
+	ops := []op{{Kind: opRealPath}}
+	if info.ParamIndex(event.ParamRealTarget) >= 0 {
+		ops = append(ops, op{Kind: opRealTarget})
+	}
+	return append(ops, op{Kind: opRealDev}, op{Kind: opRealIno}, op{Kind: opRealNLink})
+}
+
 // width is the number of bytes that an operation writes; -1 if that varies.
 func (o op) width() int {
 	switch o.Kind {
-	case opS64, opS32, opAtFD, opAt64, opCaps, opPrctlNumber, opConst64, opFileIno, opInoAt, opPairSource, opPairPeer:
+	case opS64, opS32, opAtFD, opAt64, opCaps, opPrctlNumber, opConst64, opFileIno, opInoAt, opPairSource, opPairPeer,
+		opTime, opPidFD, opRealIno:
 		return 8
 	case opU32, opBits32, opEnum32, opAt32, opConst32, opMode, opOpenFlags, opMask32, opLen32, opFileFlags, opFileDev,
-		opFileNLink, opFileMnt, opHowFlags, opHowMode, opHowResolve, opIOVSize, opMsgSize, opQueueLen, opQueueMax:
+		opFileNLink, opFileMnt, opHowFlags, opHowMode, opHowResolve, opIOVSize, opMsgSize, opQueueLen, opQueueMax,
+		opAtBits32, opVMSize, opVMRSS, opVMSwap, opSigSet, opIf, opRealDev, opRealNLink:
 		return 4
-	case opU16, opBits16, opEnum16, opConst16, opFileLayer:
+	case opU16, opBits16, opEnum16, opConst16, opFileLayer, opSem16, opSemBits:
 		return 2
 	case opU8, opEnum8, opConst8, opQueuePct, opSockOptName:
 		return 1
+	case opQuota:
+		return quotaWidth(o.Imm)
 	}
 	return -1
+}
+
+// quotaWidth is the number of bytes of a part of quotactl's structure; -1 for the file's name.
+func quotaWidth(part uint32) int {
+	switch part {
+	case 0:
+		return -1
+	case quotaCommand:
+		return 2
+	case quotaID:
+		return 4
+	case 10, 11, quotaType, quotaFormat:
+		return 1
+	}
+	return 8
 }
 
 // The translations of flags and numbers from the kernel's to the published ones.
@@ -181,6 +271,14 @@ const (
 	mapResolve
 	mapSockLevel
 	mapSockOption
+	mapMmap
+	mapSemop
+	mapSemctl
+	mapSemget
+	mapQuotaCommand
+	mapFchownat
+	mapDeleteModule
+	mapRingSetup
 	mapSame
 	mapCount
 )
@@ -246,6 +344,29 @@ var translations = [mapCount]translation{
 	// Most options have the published number; those of later kernels do not.
 	mapSockOption: {&event.SockoptOptions, keep, map[string]uint32{
 		"SO_MEMINFO": 55, "SO_COOKIE": 57, "SO_PEERGROUPS": 59, "SO_RCVTIMEO": 66, "SO_SNDTIMEO": 67,
+	}},
+	mapMmap: {&event.MmapFlags, 0, map[string]uint32{
+		"MAP_SHARED": 1, "MAP_PRIVATE": 2, "MAP_FIXED": 0x10, "MAP_ANONYMOUS": 0x20, "MAP_32BIT": 0x40,
+		"MAP_GROWSDOWN": 0x100, "MAP_DENYWRITE": 0x800, "MAP_EXECUTABLE": 0x1000, "MAP_LOCKED": 0x2000,
+		"MAP_NORESERVE": 0x4000, "MAP_POPULATE": 0x8000, "MAP_NONBLOCK": 0x10000,
+	}},
+	mapSemop: {&event.SemopFlags, 0, map[string]uint32{"IPC_NOWAIT": 0o4000, "SEM_UNDO": 0x1000}},
+	mapSemctl: {&event.SemctlCommands, 0, map[string]uint32{
+		"IPC_RMID": 0, "IPC_SET": 1, "IPC_STAT": 2, "IPC_INFO": 3, "GETPID": 11, "GETVAL": 12, "GETALL": 13,
+		"GETNCNT": 14, "GETZCNT": 15, "SETVAL": 16, "SETALL": 17, "SEM_STAT": 18, "SEM_INFO": 19,
+	}},
+	mapSemget: {&event.SemgetFlags, 0, map[string]uint32{"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000}},
+	mapQuotaCommand: {&event.QuotactlCmds, 0, map[string]uint32{
+		"Q_SYNC": 0x800001, "Q_QUOTAON": 0x800002, "Q_QUOTAOFF": 0x800003, "Q_GETFMT": 0x800004, "Q_GETINFO": 0x800005,
+		"Q_SETINFO": 0x800006, "Q_GETQUOTA": 0x800007, "Q_SETQUOTA": 0x800008, "Q_XQUOTAON": 0x5801,
+		"Q_XQUOTAOFF": 0x5802, "Q_XGETQUOTA": 0x5803, "Q_XSETQLIM": 0x5804, "Q_XGETQSTAT": 0x5805,
+		"Q_XQUOTARM": 0x5806, "Q_XQUOTASYNC": 0x5807,
+	}},
+	mapFchownat:     {&event.FchownatFlags, 0, map[string]uint32{"AT_SYMLINK_NOFOLLOW": 0x100, "AT_EMPTY_PATH": 0x1000}},
+	mapDeleteModule: {&event.DeleteModuleFlags, 0, map[string]uint32{"O_NONBLOCK": 0o4000, "O_TRUNC": 0o1000}},
+	mapRingSetup: {&event.IoUringSetupFlags, 0, map[string]uint32{
+		"IORING_SETUP_IOPOLL": 1, "IORING_SETUP_SQPOLL": 2, "IORING_SETUP_SQ_AFF": 4, "IORING_SETUP_CQSIZE": 8,
+		"IORING_SETUP_CLAMP": 16, "IORING_SETUP_ATTACH_RW": 32, "IORING_SETUP_R_DISABLED": 64,
 	}},
 	mapSame: {nil, keep, nil},
 }

@@ -19,10 +19,20 @@ type row struct {
 func plain(name string, t event.Type, ops ...op) row { return row{name, t, wantPlain, false, ops} }
 func vital(name string, t event.Type, ops ...op) row { return row{name, t, wantPlain, true, ops} }
 func file(name string, t event.Type, ops ...op) row  { return row{name, t, wantFile, false, ops} }
-func sock(name string, t event.Type, ops ...op) row  { return row{name, t, wantSocket, false, ops} }
+func rare(name string, t event.Type, ops ...op) row  { return row{name, t, wantRare, false, ops} }
 
-// rows lists the calls that are decoded. The order of the parameters is the event table's.
-var rows = []row{
+// onPath is the row of a call on a path: what the kernel resolved it to comes behind the other parameters.
+func onPath(name string, t event.Type, ops ...op) row {
+	return row{name, t, wantFile, false, append(ops, resolvedOps(t)...)}
+}
+
+func sock(name string, t event.Type, ops ...op) row { return row{name, t, wantSocket, false, ops} }
+
+// rows lists the calls that are decoded.
+var rows = append(publishedRows, ownRows...)
+
+// publishedRows are the calls with an event of the published table, whose order of parameters they have.
+var publishedRows = []row{
 	// What processes are.
 	{"execve", event.Execve, wantExec, true, nil},
 	{"execveat", event.Execveat, wantExec, true, nil},
@@ -41,13 +51,13 @@ var rows = []row{
 	vital("unshare", event.Unshare, result, flagBits(0, mapCloneFlags)),
 	vital("setsid", event.SetSID, result),
 	vital("setpgid", event.SetPGID, result, pid(0), pid(1)),
-	vital("chroot", event.Chroot, result, text(0)),
+	{"chroot", event.Chroot, wantFile, true, append([]op{result, text(0)}, resolvedOps(event.Chroot)...)},
 	vital("prctl", event.Prctl, result, enum32(0, mapSame), op{Kind: opPrctlText, Arg: 1, Arg2: 0}, op{Kind: opPrctlNumber, Arg: 1, Arg2: 0}),
 	vital("ptrace", event.Ptrace, result, op{Kind: opPtraceAddr, Arg: 2}, op{Kind: opPtraceData, Arg: 3, Arg2: 0, Map: mapPtrace}, enum16(0, mapPtrace), pid(1)),
 	vital("bpf", event.BPF, newFD, enum32(0, mapSame)),
 	vital("init_module", event.InitModule, result, bytesOf(0, 1), u64(1), text(2)),
 	vital("finit_module", event.FInitModule, result, fd(0), text(1), u32(2)),
-	vital("delete_module", 425, result, text(0), u32(1)),
+	vital("delete_module", 425, result, text(0), flagBits(1, mapDeleteModule)),
 	plain("kill", event.Kill, result, pid(0), u8(1)),
 	plain("tkill", event.TKill, result, pid(0), u8(1)),
 	plain("tgkill", event.TGKill, result, pid(0), pid(1), u8(2)),
@@ -57,6 +67,10 @@ var rows = []row{
 	plain("getegid", 209, u32(argResult)),
 	plain("getresuid", 211, result, at32(0, 0), at32(1, 0), at32(2, 0)),
 	plain("getresgid", 213, result, at32(0, 0), at32(1, 0), at32(2, 0)),
+	rare("keyctl", 453, result, enum32(0, mapSame), keyctlArg(1), keyctlArg(2), keyctlArg(3), keyctlArg(4)),
+	rare("quotactl", 191, result, text(1), quota(0), quota(1), quota(2), quota(3), quota(4), quota(5), quota(6), quota(7), quota(8), quota(9),
+		quota(10), quota(11), quota(quotaCommand), quota(quotaType), quota(quotaID), quota(quotaFormat)),
+	rare("fsconfig", 373, result, fd(0), enum32(1, mapSame), text(2), op{Kind: opFSBytes, Arg: 3, Arg2: 4}, op{Kind: opFSText, Arg: 3}, u32(4)),
 	plain("seccomp", 299, result, u64(0), u64(1)),
 	plain("setrlimit", event.SetRLimit, result, at64(1, 0), at64(1, 8), enum8(0, mapSame)),
 	plain("getrlimit", event.GetRLimit, result, at64(1, 0), at64(1, 8), enum8(0, mapSame)),
@@ -93,45 +107,58 @@ var rows = []row{
 	plain("userfaultfd", event.UserFaultFD, result, flagBits(0, mapFileFlags)),
 	plain("pidfd_open", event.PidFDOpen, newFD, pid(0), flagBits(1, mapPidFD)),
 	plain("pidfd_getfd", event.PidFDGetFD, newFD, fd(0), fd(1), u32(2)),
-	plain("io_uring_setup", event.IOUringSetup, result, u32(0), at32(1, 0), at32(1, 4), at32(1, 8), at32(1, 12), at32(1, 16), at32(1, 20)),
-	plain("io_uring_enter", event.IOUringEnter, result, fd(0), u32(1), u32(2), u32(3), const32(0)),
+	plain("io_uring_setup", event.IOUringSetup, result, u32(0), at32(1, 0), at32(1, 4), atBits32(1, 8, mapRingSetup), at32(1, 12), at32(1, 16), at32(1, 20)),
+	rare("io_uring_enter", event.IOUringEnter, result, fd(0), u32(1), u32(2), u32(3), op{Kind: opSigSet, Arg: 4}),
 	plain("io_uring_register", event.IOUringReg, result, fd(0), enum16(1, mapSame), u64(2), u32(3)),
 	plain("lseek", 87, result, fd(0), u64(1), u8(2)),
 	plain("flock", 243, result, fd(0), u32(1)),
 	plain("ioctl", 171, result, fd(0), u64(1), u64(2)),
 
 	// Names in the file system.
-	plain("unlink", event.Unlink, result, text(0)),
-	plain("unlinkat", event.UnlinkAt, result, fd(0), text(1), u32(2)),
-	plain("rename", event.Rename, result, text(0), text(1)),
-	plain("renameat", event.RenameAt, result, fd(0), text(1), fd(2), text(3)),
-	plain("renameat2", event.RenameAt2, result, fd(0), text(1), fd(2), text(3), u32(4)),
-	plain("link", event.Link, result, text(0), text(1)),
-	plain("linkat", event.LinkAt, result, fd(0), text(1), fd(2), text(3), u32(4)),
-	plain("symlink", event.Symlink, result, text(0), text(1)),
-	plain("symlinkat", event.SymlinkAt, result, text(0), fd(1), text(2)),
-	plain("mkdir", event.Mkdir, result, text(0), u32(1)),
-	plain("mkdirat", event.MkdirAt, result, fd(0), text(1), u32(2)),
-	plain("rmdir", event.Rmdir, result, text(0)),
-	plain("mknod", 415, result, text(0), u32(1), u32(2)),
-	plain("mknodat", 417, result, fd(0), text(1), u32(2), u32(3)),
-	plain("chmod", event.Chmod, result, text(0), masked(1, 0o7777)),
+	onPath("unlink", event.Unlink, result, text(0)),
+	onPath("unlinkat", event.UnlinkAt, result, fd(0), text(1), u32(2)),
+	onPath("rename", event.Rename, result, text(0), text(1)),
+	onPath("renameat", event.RenameAt, result, fd(0), text(1), fd(2), text(3)),
+	onPath("renameat2", event.RenameAt2, result, fd(0), text(1), fd(2), text(3), u32(4)),
+	onPath("link", event.Link, result, text(0), text(1)),
+	onPath("linkat", event.LinkAt, result, fd(0), text(1), fd(2), text(3), u32(4)),
+	onPath("symlink", event.Symlink, result, text(0), text(1)),
+	onPath("symlinkat", event.SymlinkAt, result, text(0), fd(1), text(2)),
+	onPath("mkdir", event.Mkdir, result, text(0), u32(1)),
+	onPath("mkdirat", event.MkdirAt, result, fd(0), text(1), u32(2)),
+	onPath("rmdir", event.Rmdir, result, text(0)),
+	onPath("mknod", 415, result, text(0), u32(1), u32(2)),
+	onPath("mknodat", 417, result, fd(0), text(1), u32(2), u32(3)),
+	onPath("chmod", event.Chmod, result, text(0), masked(1, 0o7777)),
 	plain("fchmod", event.Fchmod, result, fd(0), masked(1, 0o7777)),
-	plain("fchmodat", event.FchmodAt, result, fd(0), text(1), masked(2, 0o7777)),
-	plain("chown", event.Chown, result, text(0), u32(1), u32(2)),
-	plain("lchown", event.LChown, result, text(0), u32(1), u32(2)),
+	onPath("fchmodat", event.FchmodAt, result, fd(0), text(1), masked(2, 0o7777)),
+	onPath("chown", event.Chown, result, text(0), u32(1), u32(2)),
+	onPath("lchown", event.LChown, result, text(0), u32(1), u32(2)),
 	plain("fchown", event.FChown, result, fd(0), u32(1), u32(2)),
-	plain("fchownat", event.FChownAt, result, fd(0), text(1), u32(2), u32(3), u32(4)),
+	onPath("fchownat", event.FChownAt, result, fd(0), text(1), u32(2), u32(3), flagBits(4, mapFchownat)),
 	plain("access", 265, result, text(0), u32(1)),
 	plain("stat", 67, result, text(0)),
 	plain("lstat", 69, result, text(0)),
 	plain("fstat", 71, result, fd(0)),
 	plain("newfstatat", 419, result, fd(0), text(1), u32(3)),
+	plain("getdents", 237, result, fd(0)),
+	plain("getdents64", 239, result, fd(0)),
 	plain("getcwd", event.GetCwd, result, text(0)),
 	plain("chdir", event.Chdir, result, text(0)),
 	plain("fchdir", event.Fchdir, result, fd(0)),
-	plain("mount", event.Mount, result, text(0), text(1), text(2), u32(3)),
-	plain("umount2", event.Umount2, result, text(0), u32(1)),
+	onPath("mount", event.Mount, result, text(0), text(1), text(2), u32(3)),
+	onPath("umount2", event.Umount2, result, text(0), u32(1)),
+
+	// Waiting.
+	plain("select", 83, result),
+	plain("epoll_wait", 79, result, fd(2)),
+	rare("poll", 81, result, op{Kind: opFDList, Arg: 0, Arg2: 1}, fd(2)),
+	rare("ppoll", 255, result, op{Kind: opFDList, Arg: 0, Arg2: 1}, timeOrNever(2), op{Kind: opSigSet, Arg: 3}),
+	rare("nanosleep", 135, result, timeAt(0, 0)),
+	plain("futex", 65, result, u64(0), op{Kind: opU16, Arg: 1}, u64(2)),
+	rare("semop", 251, result, u32(2), semNumber(0), semNumber(2), semFlags(4), semNumber(6), semNumber(8), semFlags(10), u32(0)),
+	rare("semget", 263, result, u32(0), u32(1), flagBits(2, mapSemget)),
+	rare("semctl", 253, result, u32(0), u32(1), enum16(2, mapSemctl), op{Kind: opIf, Arg: 3, Arg2: 2, Imm: 16}),
 
 	// Memory.
 	plain("mprotect", event.MProtect, result, u64(0), u64(1), flagBits(2, mapProt)),
@@ -140,6 +167,9 @@ var rows = []row{
 	plain("mlockall", 349, result, u32(0)),
 	plain("munlockall", 351, result),
 	plain("mlock2", 371, result, u64(0), u64(1), u32(2)),
+	plain("brk", 159, inMemory(u64(0))...),
+	plain("mmap", 161, inMemory(u64(0), u64(1), flagBits(2, mapProt), flagBits(3, mapMmap), fd(4), u64(5))...),
+	plain("munmap", 165, inMemory(u64(0), u64(1))...),
 	sock("process_vm_readv", 421, result, s64(0), received(1, 2)),
 	sock("process_vm_writev", event.ProcVMWriteV, result, s64(0), received(1, 2)),
 
@@ -153,6 +183,8 @@ var rows = []row{
 	sock("accept4", event.Accept4, newFD, tupleIn(argResult, argZero), op{Kind: opQueuePct}, op{Kind: opQueueLen}, op{Kind: opQueueMax}, flagBits(3, mapFileFlags)),
 	sock("setsockopt", 45, result, fd(0), enum8(1, mapSockLevel), op{Kind: opSockOptName, Arg: 2, Map: mapSockOption}, op{Kind: opSockOpt, Arg: 3, Arg2: 4}, u32(4)),
 	sock("getsockopt", event.GetSockOpt, result, fd(0), enum8(1, mapSockLevel), op{Kind: opSockOptName, Arg: 2, Map: mapSockOption}, op{Kind: opSockOpt, Arg: 3, Arg2: 4, Imm: 1}, at32(4, 0)),
+	plain("getsockname", 39),
+	plain("getpeername", 41),
 	plain("shutdown", event.Shutdown, result, fd(0), enum8(1, mapSame)),
 	sock("sendto", event.SendTo, result, written(1, 2), fd(0), u32(2), tupleOut(0, 4)),
 	sock("sendmsg", event.SendMsg, result, op{Kind: opMsgData, Arg: 1}, fd(0), op{Kind: opMsgSize, Arg: 1}, op{Kind: opMsgOut, Arg: 1}),

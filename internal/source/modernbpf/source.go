@@ -253,6 +253,7 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 var tailPrograms = map[int]string{
 	wantPlain: "call_plain", wantFile: "call_file", wantSocket: "call_socket",
 	wantClone: "call_clone", wantExec: "call_exec", wantMMsg: "call_mmsg",
+	wantRare: "call_rare", wantAIO: "call_aio",
 }
 
 // clockStep is how far the clocks must be apart before the programs are told: reading two clocks takes

@@ -136,7 +136,7 @@ func (s *Source) byCPU() []source.CPUCount {
 
 // countTypes counts whole records by their type, in the order of the types.
 func countTypes(records []byte) (counts []source.TypeCount) {
-	var n [event.NumPublished]uint64
+	var n [event.NumTypes]uint64
 	for all := (snapshot{data: records}); ; {
 		rec := all.next()
 		if rec == nil {

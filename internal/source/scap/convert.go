@@ -69,11 +69,11 @@ const (
 
 var (
 	// classes holds the class of every type.
-	classes [event.NumPublished]class
+	classes [event.NumTypes]class
 	// complete is how many parameters events of a type have today.
-	complete [event.NumPublished]uint32
+	complete [event.NumTypes]uint32
 	// steps are the rows by type and number of parameters.
-	steps [event.NumPublished]map[uint32]*step
+	steps [event.NumTypes]map[uint32]*step
 )
 
 // init reads the table.
