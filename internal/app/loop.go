@@ -27,6 +27,9 @@ func (a *App) openSource(ctx context.Context) error {
 	switch {
 	case a.replays():
 		newSource, explain = a.newReplaySource, func(err error) error { return err }
+	case a.quiet():
+		newSource = newQuietSource
+		a.log.Warn("no events are read (engine.kind: nodriver)")
 	case newSource == nil:
 		newSource = newKernelSource
 	}
@@ -236,6 +239,9 @@ func (a *App) beginEnd() *ending {
 // sayWatching is the one place that says that gyr watches.
 func (a *App) sayWatching(how string) {
 	doing := "watching"
+	if a.quiet() {
+		doing = "watching nothing"
+	}
 	if a.replays() {
 		doing = "reading the capture"
 	}

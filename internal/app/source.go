@@ -46,7 +46,7 @@ func (a *App) newReplaySource(o SourceOptions) (source.Source, error) {
 
 // loadPrograms begins to load the eBPF programs, which goes on while the rules are read.
 func (a *App) loadPrograms(context.Context) error {
-	if a.o.DryRun || a.o.NewSource != nil || a.replays() {
+	if a.o.DryRun || a.o.NewSource != nil || a.replays() || a.quiet() {
 		return nil
 	}
 	a.programs = modernbpf.Load(kernelConfig(SourceOptions{Config: a.cfg, Log: a.log}))
