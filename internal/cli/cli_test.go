@@ -15,6 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"gyr":          func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"falco":        func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
 		"make-capture": makeCapture,
 	})
 }

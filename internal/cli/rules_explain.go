@@ -41,7 +41,7 @@ type ruleOptions struct {
 func (o *ruleOptions) flags(cmd *cobra.Command) *cobra.Command {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&o.options.config, "config", "c", "", "configuration `file` (default "+defaultConfig+", if it exists)")
+	f.StringVarP(&o.options.config, "config", "c", "", "configuration `file` (default "+strings.Join(o.options.configPaths(), " or ")+")")
 	f.StringArrayVarP(&o.rules, "rules", "r", nil, "rules `file or directory`, instead of those of the configuration; repeatable")
 	f.StringVar(&o.format, "format", "text", "`form` of the result: text or json")
 	return cmd

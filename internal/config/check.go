@@ -4,7 +4,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
@@ -160,42 +159,6 @@ func (d *Document) checkPending(c *Config, p *pending) {
 		text += ": " + v.Text
 	}
 	d.report(v.Pos, CodeUnsupported, severity, text+": "+p.message, "")
-}
-
-// builtin are the plugins whose fields gyr has by itself.
-var builtin = []string{"container", "k8smeta"}
-
-// LoadedPlugins are the names of the plugins that the configuration loads.
-func (c *Config) LoadedPlugins() []string {
-	if c.LoadPlugins != nil {
-		return c.LoadPlugins
-	}
-	var names []string
-	for i := range c.Plugins {
-		names = append(names, c.Plugins[i].Name)
-	}
-	return names
-}
-
-// checkPlugins refuses plugins that would be loaded and that gyr cannot replace.
-func (d *Document) checkPlugins(c *Config) {
-	for i := range c.Plugins {
-		p := &c.Plugins[i]
-		if p.LibraryPath != "" && !filepath.IsAbs(p.LibraryPath) && !filepath.IsLocal(p.LibraryPath) {
-			d.report(d.at(fmt.Sprintf("plugins[%d].library_path", i)), CodeValue, diag.Error,
-				fmt.Sprintf("plugins[%d].library_path: %q leads out of the directory of plugins", i, p.LibraryPath), "")
-		}
-	}
-	from := "load_plugins[%d]"
-	if c.LoadPlugins == nil {
-		from = "plugins[%d].name"
-	}
-	for i, name := range c.LoadedPlugins() {
-		if !slices.Contains(builtin, name) {
-			d.report(d.at(fmt.Sprintf(from, i)), CodeUnsupported, diag.Error,
-				fmt.Sprintf("plugin %q: plugins are not supported yet, its rules would never match", name), "remove it, or set load_plugins without it")
-		}
-	}
 }
 
 // checkSelections wants one verb and something to match in every entry of rules.

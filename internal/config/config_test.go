@@ -102,7 +102,12 @@ falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, counts 
 		{
 			name:    "other plugins are refused",
 			content: "load_plugins: [container, k8saudit]\n",
-			want:    `falco.yaml:1:27: error: plugin "k8saudit": plugins are not supported yet, its rules would never match [CONFIG_UNSUPPORTED] (remove it, or set load_plugins without it)`,
+			want:    `falco.yaml:1:27: error: plugin "k8saudit": shared objects cannot be loaded, its rules would never match [CONFIG_UNSUPPORTED]`,
+		},
+		{
+			name:    "plugins that are configured",
+			content: "plugins: [{name: json, library_path: libjson.so}]\n",
+			want:    `falco.yaml:1:18: error: plugin "json": shared objects cannot be loaded, its rules would never match [CONFIG_UNSUPPORTED] (container and k8smeta are built in; remove it, or set load_plugins without it)`,
 		},
 		{
 			name: "override without value", overrides: []string{"json_output"},

@@ -17,6 +17,12 @@ import (
 // Load reads a configuration and checks it. Problems of severity diag.Error make it unusable;
 // warnings say what is ignored. All of them are found in one go.
 func Load(o Options) (*Config, []diag.Problem) {
+	_, c, problems := Resolve(o)
+	return c, problems
+}
+
+// Resolve is Load for those who also want to know where each value was written.
+func Resolve(o Options) (*Document, *Config, []diag.Problem) {
 	d := Read(o)
 	c := Default()
 	c.Files = d.Files
@@ -33,7 +39,7 @@ func Load(o Options) (*Config, []diag.Problem) {
 	slices.SortStableFunc(d.Problems, func(a, b diag.Problem) int {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
-	return c, d.Problems
+	return d, c, d.Problems
 }
 
 // usable reports whether no problem is an error.

@@ -162,7 +162,7 @@ func (d *Document) convert(n *yaml.Node, file string, depth int, budget *int) (*
 		if n.Tag == "!!null" {
 			return v, nil
 		}
-		v.Kind, v.Text = Scalar, expand(n.Value, d.env)
+		d.fill(v, n.Value)
 		v.Plain = n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	case yaml.SequenceNode:
 		v.Kind = Sequence
@@ -192,6 +192,17 @@ func (d *Document) convert(n *yaml.Node, file string, depth int, budget *int) (*
 	return v, nil
 }
 
+// fill makes a scalar of a text and notes which variable was replaced in it.
+func (d *Document) fill(v *Value, text string) {
+	v.Kind = Scalar
+	v.Text = expand(text, func(name string) string {
+		if v.Env == "" {
+			v.Env = name
+		}
+		return d.env(name)
+	})
+}
+
 // override applies one key=value of the command line.
 func (d *Document) override(option string) {
 	pos := Pos{File: "-o " + option}
@@ -200,7 +211,8 @@ func (d *Document) override(option string) {
 		d.report(pos, CodeOption, diag.Error, fmt.Sprintf("%q is not a setting", option), "write key=value")
 		return
 	}
-	value := &Value{Pos: pos, Kind: Scalar, Text: expand(text, d.env), Plain: true}
+	value := &Value{Pos: pos, Plain: true}
+	d.fill(value, text)
 	if t := strings.TrimSpace(text); strings.HasPrefix(t, "{") && strings.HasSuffix(t, "}") {
 		before := len(d.Problems)
 		value = d.parse(pos.File, []byte(t))

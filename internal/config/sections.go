@@ -155,7 +155,7 @@ type HTTPOutput struct {
 	// Enabled switches the output on.
 	Enabled bool `yaml:"enabled"`
 	// URL is where alerts are posted to.
-	URL string `yaml:"url" secret:"url"`
+	URL string `yaml:"url"`
 	// UserAgent is what gyr calls itself.
 	UserAgent string `yaml:"user_agent"`
 	// Insecure does not check the server's certificate.

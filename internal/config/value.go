@@ -38,6 +38,7 @@ type Value struct {
 	Kind  Kind
 	Text  string   // of a Scalar
 	Plain bool     // a Scalar without quotes: it may be a number or a switch
+	Env   string   // name of the first variable that was replaced in a Scalar, "" for none
 	Items []*Value // of a Sequence
 	Keys  []Key    // of a Map, in the order in which they were written
 }
