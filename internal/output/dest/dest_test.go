@@ -151,15 +151,7 @@ func BenchmarkFileJSON(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	batch := make([]*alert.Alert, 256)
-	for i := range batch {
-		a := *two[0]
-		a.Output = strings.Repeat("x", 300)
-		for range 15 {
-			a.Fields = append(a.Fields, alert.Field{Key: "proc.name", JSON: []byte(`"something"`)})
-		}
-		batch[i] = &a
-	}
+	batch := batchOf(256)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := f.Send(b.Context(), batch); err != nil {

@@ -26,6 +26,14 @@ func (f *Format) Append(dst []byte, a *alert.Alert) []byte {
 	return a.AppendText(dst, &f.Options)
 }
 
+// ContentType is the media type of a line, as Falco names it.
+func (f *Format) ContentType() string {
+	if f.JSON {
+		return "application/json"
+	}
+	return "text/plain"
+}
+
 // lines writes alerts as lines into w, using buf as memory, which it returns.
 func (f *Format) lines(ctx context.Context, w io.Writer, buf []byte, alerts []*alert.Alert) ([]byte, error) {
 	buf = buf[:0]
