@@ -39,6 +39,8 @@ type destination struct {
 	// open makes the output. What it opens must be able to coexist with the output of an older
 	// configuration that is still writing.
 	open func(o *outputOptions) (output.Output, error)
+	// retry is how often and how long the queue repeats what failed; nil: not at all.
+	retry func(c *config.Config) output.Retry
 }
 
 // destinations are all rows, in the order of their names.
@@ -130,11 +132,16 @@ func (d *destination) start(o outputOptions, key [sha256.Size]byte) (*openOutput
 	if err != nil {
 		return nil, err
 	}
+	var retry output.Retry
+	if d.retry != nil {
+		retry = d.retry(o.cfg)
+	}
 	return &openOutput{row: d, key: key, where: d.where(o.cfg), queue: output.NewQueue(out, output.Options{
 		Capacity: int(o.cfg.OutputsQueue.Capacity),
 		Stuck:    time.Duration(o.cfg.OutputTimeout) * time.Millisecond,
 		Log:      o.log,
 		Wait:     o.wait,
+		Retry:    retry,
 		Gone:     o.gone,
 	})}, nil
 }

@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 )
@@ -25,8 +26,6 @@ var pendings = []pending{
 	}, "the kernel is watched by modern_ebpf instead of this driver"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
-	{"http_output.enabled", true, func(c *Config, _ *Value) bool { return c.HTTPOutput.Enabled }, "not supported yet, alerts would be lost"},
-	{"program_output.enabled", true, func(c *Config, _ *Value) bool { return c.ProgramOutput.Enabled }, "not supported yet, alerts would be lost"},
 	{"grpc.enabled", true, func(c *Config, _ *Value) bool { return c.GRPC.Enabled }, "not supported yet, alerts would be lost"},
 	{"capture.enabled", true, func(c *Config, _ *Value) bool { return c.Capture.Enabled }, "not supported yet, captures would be lost"},
 	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
@@ -129,6 +128,12 @@ func (d *Document) check(c *Config) {
 	}
 	if c.FileOutput.Enabled && c.FileOutput.Filename == "" {
 		d.report(d.at("file_output"), CodeValue, diag.Error, "file_output is enabled without a filename", "")
+	}
+	if c.HTTPOutput.Enabled && c.HTTPOutput.URL == "" {
+		d.report(d.at("http_output"), CodeValue, diag.Error, "http_output is enabled without a url", "")
+	}
+	if c.ProgramOutput.Enabled && strings.TrimSpace(c.ProgramOutput.Program) == "" {
+		d.report(d.at("program_output"), CodeValue, diag.Error, "program_output is enabled without a program", "")
 	}
 	if c.Webserver.ListenPort < 1 || c.Webserver.ListenPort > 65535 {
 		d.report(d.at("webserver.listen_port"), CodeValue, diag.Error, fmt.Sprintf("webserver.listen_port: %d is not a port (1 to 65535)", c.Webserver.ListenPort), "")

@@ -123,7 +123,12 @@ type Gyr struct {
 	Control Control `yaml:"control"`
 	// Log is the form of gyr's own messages.
 	Log Log `yaml:"log"`
+	// HTTP adds to http_output.
+	HTTP GyrHTTP `yaml:"http"`
 }
+
+// defaultDelivery tries for about two minutes, or five where the receiver asks for long pauses.
+var defaultDelivery = Delivery{Timeout: 10_000, Attempts: 12, RetryFor: 300_000, Concurrency: 8}
 
 // Default returns the configuration without any file: the values of the falco.yaml that Falco
 // ships, but alerts go to standard output alone and nothing is written to the system's log.
@@ -178,6 +183,9 @@ func Default() *Config {
 			ThreadTableSize: 262144, ThreadTableAutoPurgingIntervalS: 300,
 			ThreadTableAutoPurgingThreadTimeoutS: 300, Snaplen: 80,
 		},
-		Gyr: Gyr{SelfTest: true, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText}},
+		Gyr: Gyr{
+			SelfTest: true, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText},
+			HTTP: GyrHTTP{Delivery: defaultDelivery, Headers: map[string]string{}},
+		},
 	}
 }

@@ -172,11 +172,11 @@ type HTTPOutput struct {
 	ClientCert string `yaml:"client_cert"`
 	// ClientKey is the PEM file of its private key.
 	ClientKey string `yaml:"client_key"`
-	// Echo prints the server's answers to standard output.
+	// Echo logs what the server answers.
 	Echo bool `yaml:"echo"`
-	// CompressUploads posts with gzip.
+	// CompressUploads posts with gzip; a server that does not take that gets plain requests.
 	CompressUploads bool `yaml:"compress_uploads"`
-	// KeepAlive keeps connections open between alerts.
+	// KeepAlive probes connections that wait for the next alert; they are kept open in any case.
 	KeepAlive bool `yaml:"keep_alive"`
 	// MaxConsecutiveTimeouts is how many time-outs one alert may meet before it is given up.
 	MaxConsecutiveTimeouts NonNegative `yaml:"max_consecutive_timeouts"`
