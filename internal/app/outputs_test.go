@@ -70,7 +70,7 @@ func TestBuildOutputsKeepsWhatDidNotChange(t *testing.T) {
 		}
 	}
 	for _, s := range o.stats() {
-		if s.Sent != 3 || s.Lost() != 0 || s.Attempts != 3 || s.Delivery.Count != 3 {
+		if s.Sent != 3 || s.Lost() != 0 || s.Attempts == 0 || s.Attempts > 3 || s.Delivery.Count != s.Attempts {
 			t.Errorf("counters %+v", s)
 		}
 	}
