@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
 )
 
 // Learner is told what the state finds out by itself, from files and from runtimes and not from
@@ -105,3 +107,6 @@ func labelMap(list []Label) map[string]string {
 	}
 	return m
 }
+
+// Changes reports whether events of a type change the state.
+func Changes(t event.Type) bool { return int(t) < len(handlers) && handlers[t] != nil }

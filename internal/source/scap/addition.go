@@ -16,22 +16,24 @@ import (
 //	u32 mark   "GYR1"
 //	u8  what   bits, see below
 //	u8  n      number of parameters
-//	u16 id     of the system call, if what says so; otherwise 0
+//	u16 number that what asks for; otherwise 0
 //	n × u16 (u32 for events with large parameters) lengths, then the parameters' bytes
 const (
 	additionCode = 2989
 	additionMark = 0x31525947
 	additionHead = 12
+	additionBody = 8 // where the lengths begin, counted from the mark
 	// What an addition tells.
 	additionMade = 1 // the event is an enter side that its exit side tells again: to be left out
-	additionID   = 2 // the first parameter is the system call id
+	additionID   = 2 // the first parameter is the number: the id of the system call
+	additionType = 4 // the number is the event's type, and all its parameters stand here
 )
 
 // maxAddition is the longest addition; parameters that do not fit are left out.
 const maxAddition = 1<<16 - 64
 
 // appendAddition appends an addition with the parameters of ev from first on.
-func appendAddition(dst []byte, what uint8, id uint16, ev *event.Event, first int) []byte {
+func appendAddition(dst []byte, what uint8, number uint16, ev *event.Event, first int) []byte {
 	start := len(dst)
 	n, size, width := 0, 0, 2
 	if ev != nil {
@@ -50,7 +52,7 @@ func appendAddition(dst []byte, what uint8, id uint16, ev *event.Event, first in
 	dst = append(dst, 0, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, additionMark)
 	dst = append(dst, what, uint8(n))
-	dst = binary.LittleEndian.AppendUint16(dst, id)
+	dst = binary.LittleEndian.AppendUint16(dst, number)
 	for i := range n {
 		size := len(ev.Param(first + i))
 		if width == 4 {
@@ -88,28 +90,36 @@ func additionOf(block, rec []byte) []byte {
 // returns nil if the two do not fit.
 func restore(dst, rec, addition []byte) []byte {
 	what, more := addition[4], int(addition[5])
-	id := addition[6:8]
+	number := binary.LittleEndian.Uint16(addition[6:])
 	own := int(paramsOf(rec))
 	size := binary.LittleEndian.Uint32(rec[16:])
 	typ := typeOf(rec)
+	if what&additionType != 0 {
+		typ, own, size = event.Type(number), 0, event.HeaderLen
+	}
+	info := event.Lookup(typ)
+	if info == nil {
+		return nil
+	}
 	width := 2
-	if int(typ) < event.NumPublished && event.Lookup(typ).Flags&event.LargePayload != 0 {
+	if info.Flags&event.LargePayload != 0 {
 		width = 4
 	}
 	head := event.HeaderLen + own*width
 	if uint64(size) > uint64(len(rec)) || own > event.MaxParams || own+more > event.MaxParams || head > int(size) ||
-		more*width > len(addition)-8 {
+		more*width > len(addition)-additionBody {
 		return nil
 	}
 	dst = append(dst, rec[:head]...)
-	dst = append(dst, addition[8:8+more*width]...)
+	dst = append(dst, addition[additionBody:additionBody+more*width]...)
 	data := len(dst)
 	dst = append(dst, rec[head:size]...)
-	dst = append(dst, addition[8+more*width:]...)
+	dst = append(dst, addition[additionBody+more*width:]...)
 	binary.LittleEndian.PutUint32(dst[16:], uint32(len(dst)))
+	binary.LittleEndian.PutUint16(dst[20:], uint16(typ))
 	binary.LittleEndian.PutUint32(dst[22:], uint32(own+more))
 	if what&additionID != 0 && len(dst) >= data+2 {
-		copy(dst[data:], id)
+		binary.LittleEndian.PutUint16(dst[data:], number)
 	}
 	return dst
 }

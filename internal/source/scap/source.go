@@ -184,7 +184,7 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 				return false, nil
 			}
 			if whole := restore(s.whole[:0], rec, a); whole != nil {
-				s.whole, rec = whole, whole
+				s.whole, rec, typ = whole, whole, typeOf(whole)
 			}
 		}
 	}

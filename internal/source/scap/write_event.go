@@ -24,11 +24,12 @@ type encoder struct {
 	cut     []byte
 	params  [event.MaxParams][]byte
 	// told are the types whose enter sides come by themselves: they are not made again.
-	told [event.NumPublished]bool
+	told [event.NumTypes]bool
 }
 
 // appendEvent appends the block of a record, in the widest format with the block of its enter side
-// before it. Records of types that are not published, or that are none, are left out.
+// before it. Records of our own types become those of a system call without an event of its own. What
+// is no record, or only there for the state of who listens live, is left out.
 func (e *encoder) appendEvent(dst, rec []byte, cpu int16, stateOnly bool) []byte {
 	if e.ev.Decode(rec) != nil {
 		return dst
@@ -40,6 +41,9 @@ func (e *encoder) appendEvent(dst, rec []byte, cpu int16, stateOnly bool) []byte
 	}
 	if e.snapLen > 0 {
 		e.shorten()
+	}
+	if info.IsOwn() {
+		return e.appendOwn(dst, cpu, stateOnly)
 	}
 	if typ.IsEnter() {
 		e.told[typ] = true
@@ -70,6 +74,38 @@ func (e *encoder) appendEvent(dst, rec []byte, cpu int16, stateOnly bool) []byte
 		dst = appendAddition(dst, what, id, ev, n)
 	}
 	return finishEvent(dst, start, stateOnly, info.Flags&event.LargePayload != 0)
+}
+
+// ownSyscalls holds the system call of each event of ours.
+var ownSyscalls = func() (t [event.NumTypes]*event.Syscall) {
+	for i := range event.Syscalls() {
+		if s := &event.Syscalls()[i]; s.Event >= event.FirstOwn && t[s.Event] == nil {
+			t[s.Event] = s
+		}
+	}
+	return t
+}()
+
+// appendOwn appends the block of an event of ours.
+func (e *encoder) appendOwn(dst []byte, cpu int16, stateOnly bool) []byte {
+	ev := &e.ev
+	call := ownSyscalls[ev.Type()]
+	if call == nil {
+		return dst
+	}
+	id := call.Code
+	if id >= oldSyscalls && e.format == Widest {
+		id = 0
+	}
+	var b [4]byte
+	binary.LittleEndian.PutUint16(b[:], id)
+	binary.LittleEndian.PutUint16(b[2:], uint16(call.Number()))
+	e.params[0], e.params[1] = b[:2], b[2:]
+	start := len(dst)
+	dst = appendHead(dst, cpu, stateOnly)
+	dst = event.AppendRecord(dst, ev.Time(), ev.TID(), event.Generic, e.params[:2]...)
+	dst = appendAddition(pad(dst, start), additionType, uint16(ev.Type()), ev, 0)
+	return finishEvent(dst, start, stateOnly, false)
 }
 
 // appendHead appends the start of an event's block: its type and length come last.
@@ -154,7 +190,7 @@ type enterParam struct{ at int8 }
 
 // enterSides holds, by exit type, where the parameters of the enter side stand in it; empty for types
 // whose enter side tells nothing.
-var enterSides [event.NumPublished][]enterParam
+var enterSides [event.NumTypes][]enterParam
 
 // init derives the table from the conversions: what they take from an enter event went from there.
 func init() {

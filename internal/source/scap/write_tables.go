@@ -251,18 +251,46 @@ func appendCgroups(b []byte, list []state.Cgroup) []byte {
 	return b
 }
 
-// appendContainers appends an event for each container of which something is known.
+// appendContainers appends an event for each container of which something is known, and those of the
+// users and groups of containers.
 func appendContainers(dst []byte, st *state.State, now uint64) []byte {
-	st.EachContainer(func(ref state.ContainerRef, m *state.Metadata) bool {
-		text, err := json.Marshal(m.Description(ref))
-		if err != nil {
-			return true
-		}
-		rec := event.AppendRecord(nil, now, -1, event.Container, append(text, 0))
+	add := func(rec []byte) {
+		large := event.Lookup(typeOf(rec)).Flags&event.LargePayload != 0
 		start := len(dst)
-		dst = appendHead(dst, 0, true)
-		dst = finishEvent(append(dst, rec...), start, true, true)
+		dst = finishEvent(append(appendHead(dst, 0, true), rec...), start, true, large)
+	}
+	st.EachContainer(func(ref state.ContainerRef, m *state.Metadata) bool {
+		if rec := ContainerEvent(now, ref, m); rec != nil {
+			add(rec)
+		}
 		return true
 	})
+	st.EachContainerUsers(func(id string, users []state.User, groups []state.Group) {
+		EachUserEvent(now, id, users, groups, add)
+	})
 	return dst
+}
+
+// ContainerEvent makes the event that tells of a container; nil if it cannot be told.
+func ContainerEvent(now uint64, ref state.ContainerRef, m *state.Metadata) []byte {
+	text, err := json.Marshal(m.Description(ref))
+	if err != nil {
+		return nil
+	}
+	return event.AppendRecord(nil, now, -1, event.Container, append(text, 0))
+}
+
+// EachUserEvent calls f with the events that tell of users and groups of a container, or of the host.
+func EachUserEvent(now uint64, container string, users []state.User, groups []state.Group, f func(rec []byte)) {
+	number := func(n uint32) []byte { return binary.LittleEndian.AppendUint32(nil, n) }
+	text := func(s string) []byte { return append([]byte(s), 0) }
+	for i := range users {
+		u := &users[i]
+		f(event.AppendRecord(nil, now, -1, event.UserAdded,
+			number(u.UID), number(u.GID), text(u.Name), text(u.Home), text(u.Shell), text(container)))
+	}
+	for i := range groups {
+		g := &groups[i]
+		f(event.AppendRecord(nil, now, -1, event.GroupAdded, number(g.GID), text(g.Name), text(container)))
+	}
 }
