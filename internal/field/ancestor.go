@@ -88,6 +88,41 @@ func (up kin) texts(get func(*state.Process) string) func(*Context, *Arg, []stri
 	}
 }
 
+// ancestry makes the getter of a text of one ancestor or, without a number, of all of them: those that the
+// kernel names and, behind them, the makers of the process and of its ancestors that have exited. A process
+// that was adopted is still known by where it came from.
+func ancestry(get func(*state.Process) string) func(*Context, *Arg, []string) []string {
+	living := kin(ancestors).texts(get)
+	return func(c *Context, a *Arg, dst []string) []string {
+		dst = living(c, a, dst)
+		p := process(c)
+		if a.Given || p == nil {
+			return dst
+		}
+		for w := makers(p); w.next(); {
+			if w.p.Gone {
+				dst = append(dst, get(w.p))
+			}
+		}
+		return dst
+	}
+}
+
+// procAncestry gets the numbers of the same processes.
+func procAncestry(c *Context, a *Arg, dst []int64) []int64 {
+	dst = kin(ancestors).pids(c, a, dst)
+	p := process(c)
+	if a.Given || p == nil {
+		return dst
+	}
+	for w := makers(p); w.next(); {
+		if w.p.Gone {
+			dst = append(dst, w.p.PID)
+		}
+	}
+	return dst
+}
+
 // print makes the printer of a text of one process on the way, or of all of them with blanks between.
 func (up kin) print(get func(*state.Process) string) func(*Context, *Arg) (Value, bool) {
 	texts := up.texts(get)
@@ -216,8 +251,6 @@ func printAEnv(c *Context, a *Arg) (Value, bool) {
 	c.Strs = procAEnv(c, a, c.Strs[:0])
 	return joined(c, c.Strs)
 }
-
-func procAPID(c *Context, a *Arg, dst []int64) []int64 { return kin(ancestors).pids(c, a, dst) }
 
 // printAPID prints the process' own number where no ancestor is asked for.
 func printAPID(c *Context, a *Arg) (Value, bool) {

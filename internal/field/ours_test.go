@@ -3,6 +3,7 @@
 package field
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -100,6 +101,43 @@ func TestLineage(t *testing.T) {
 		"proc.lineage.name[1]": "dropper", "proc.lineage.name": "dropper bash sshd systemd", "proc.lineage.cmdline[1]": "dropper -x",
 		"proc.lineage.pid[1]": "77", "proc.is_orphan": "true", "proc.aname[1]": "bash", "proc.lineage.name[9]": noValue,
 	})
+	// Conditions on any ancestor find it, outputs print what they always did.
+	for name, want := range map[string]bool{"dropper": true, "sshd": true, "nobody": false} {
+		f, a, err := Default().Resolve("proc.aname", "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(f.Strs(c, &a, nil), name); got != want {
+			t.Errorf("proc.aname has %s: %v", name, got)
+		}
+	}
+	checkTexts(t, c, map[string]string{"proc.aname": "bash sshd systemd"})
 	dead.Lineage, dead.Parent = p, p
 	checkTexts(t, c, map[string]string{"proc.lineage.name[9]": noValue})
+}
+
+// TestExecFields asks what an exec leaves: the script, and the kinds of the first descriptors.
+func TestExecFields(t *testing.T) {
+	s := newScene(t)
+	apply := func(typ event.Type, ts uint64, params statetest.P) *Context {
+		ev := statetest.Event(t, typ, ts, 4, params)
+		th, fd, num := s.st.Apply(ev)
+		s.c.Reset(ev, s.st, th, fd, num, syscalls)
+		s.st.After(ev)
+		return s.c
+	}
+	apply(event.Socket, 10, statetest.P{"fd": 0, "domain": 2, "type": 1})
+	apply(event.Pipe, 11, statetest.P{"res": 0, "fd1": 1, "fd2": 7})
+	apply(event.Close, 12, statetest.P{"res": 0, "fd": 2})
+	exec := statetest.P{"res": 0, "exe": "./run", "pid": 4, "tid": 4, "comm": "run", "filename": "./run", "interp": "/bin/sh", "trusted_exepath": "/bin/dash"}
+	checkTexts(t, apply(event.Execve, 13, exec), map[string]string{
+		"proc.script": "/root/run", "proc.interp": "/bin/sh", "proc.exepath": "/bin/dash", "proc.exec.stdin.type": "ipv4", "proc.exec.stdout.type": "pipe",
+		"proc.exec.stderr.type": noValue, "proc.args.tail": noValue})
+	apply(event.Close, 14, statetest.P{"res": 0, "fd": 0})
+	checkTexts(t, apply(event.OpenAt, 15, statetest.P{"fd": 9, "dirfd": -100, "name": "/opt", "flags": 1024}), map[string]string{
+		"proc.exec.stdin.type": "ipv4", "proc.stdin.type": noValue})
+	exec["filename"] = "/dev/fd/9/tool"
+	checkTexts(t, apply(event.Execve, 16, exec), map[string]string{"proc.script": "/opt/tool", "proc.exec.stdin.type": noValue})
+	delete(exec, "interp")
+	checkTexts(t, apply(event.Execve, 17, exec), map[string]string{"proc.script": noValue, "proc.interp": noValue})
 }

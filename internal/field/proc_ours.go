@@ -26,6 +26,8 @@ var procOursFields = []Field{
 		Doc: "How many bytes the argument vector had at the exec, the program's name and the final NUL of each argument included. No value where the kernel did not tell."},
 	{Name: "proc.args.truncated", Type: event.Bool, Ours: true, Bool: procArgsTruncated,
 		Doc: "True if the argument vector was longer than what is kept of it (4096 bytes), so that conditions on proc.args and proc.cmdline do not see its end."},
+	{Name: "proc.args.tail", Type: event.CharBuf, Ours: true, Str: procArgsTail,
+		Doc: "The last 4096 bytes of an argument vector for which proc.args.truncated is true, with blanks between the arguments. It is read from the process' memory a moment after the exec: no value if the process was gone by then."},
 	{Name: "proc.env.truncated", Type: event.Bool, Ours: true, Bool: procEnvTruncated,
 		Doc: "True if the environment was longer than what is kept of it (4096 bytes), so that conditions on proc.env do not see its end."},
 	{Name: "proc.exe.dev", Type: event.Uint32, Format: event.FormatHex, Ours: true, Uint: nonZero(func(p *state.Process) uint64 { return uint64(p.Exec.Dev) }),
@@ -34,6 +36,14 @@ var procOursFields = []Field{
 		Doc: "How many names (hard links) the executed file had at the exec; 0 for a file that was deleted before."},
 	{Name: "proc.interp", Type: event.CharBuf, Ours: true, Str: procInterp,
 		Doc: "Path of the interpreter that was started for a script. No value if the executed file was itself a program."},
+	{Name: "proc.script", Type: event.CharBuf, Ours: true, Str: procScript,
+		Doc: "Path of the script for which proc.interp was started: proc.exepath is its interpreter's. No value if the executed file was itself a program."},
+	{Name: "proc.exec.stdin.type", Type: event.CharBuf, Ours: true, Str: execStdio(0),
+		Doc: "Kind of the standard input that the program was started with, as fd.type has it; unlike proc.stdin.type it does not change when the program opens another one. A shell that is started with ipv4 here is a remote one."},
+	{Name: "proc.exec.stdout.type", Type: event.CharBuf, Ours: true, Str: execStdio(1),
+		Doc: "The same as proc.exec.stdin.type, for the standard output."},
+	{Name: "proc.exec.stderr.type", Type: event.CharBuf, Ours: true, Str: execStdio(2),
+		Doc: "The same as proc.exec.stdin.type, for the standard error output."},
 	{Name: "proc.is_exe_deleted", Type: event.Bool, Ours: true, Bool: exeFlag(func(e *state.ExeInfo) bool { return e.Deleted }),
 		Doc: "True if the executed file had no name left when it was executed."},
 }
@@ -94,4 +104,29 @@ func procInterp(c *Context, _ *Arg) (string, bool) {
 		return p.Exec.Interp, p.Exec.Interp != ""
 	}
 	return "", false
+}
+
+func procScript(c *Context, _ *Arg) (string, bool) {
+	if p := process(c); p != nil {
+		return p.Exec.Script, p.Exec.Script != ""
+	}
+	return "", false
+}
+
+func procArgsTail(c *Context, _ *Arg) (string, bool) {
+	if p := process(c); p != nil {
+		return p.ArgsTail, p.ArgsTail != ""
+	}
+	return "", false
+}
+
+// execStdio makes the getter of the kind of one of the first three descriptors at the exec.
+func execStdio(num int) func(*Context, *Arg) (string, bool) {
+	return func(c *Context, _ *Arg) (string, bool) {
+		p := process(c)
+		if p == nil || p.Stdio[num] == state.FDUnknown {
+			return "", false
+		}
+		return fdTypeName(p.Stdio[num]), true
+	}
 }

@@ -221,7 +221,7 @@ func (s *State) inherit(p, from *Process, flags uint32) {
 	p.SID, p.PGID, p.VPGID = from.SID, from.PGID, from.VPGID
 	p.Exe, p.ExePath, p.Exec = from.Exe, from.ExePath, from.Exec
 	p.Args, p.Env, p.ArgLine, p.CmdLine = from.Args, from.Env, from.ArgLine, from.CmdLine
-	p.ArgsLen, p.EnvLen = from.ArgsLen, from.EnvLen
+	p.ArgsLen, p.EnvLen, p.ArgsTail, p.Stdio = from.ArgsLen, from.EnvLen, from.ArgsTail, from.Stdio
 	p.Cwd, p.Root = from.Cwd, from.Root
 	p.Cgroups, p.Container = from.Cgroups, from.Container
 	p.LoginUID, p.TTY, p.FDLimit = from.LoginUID, from.TTY, from.FDLimit

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -21,7 +22,7 @@ const (
 var execParams = struct {
 	exe, args, pid, ptid, fdlimit, pfMajor, pfMinor, vmSize, vmRSS, vmSwap, comm, cgroups, env, tty, vpgid, loginUID,
 	flags, capInh, capPrm, capEff, ino, ctime, mtime, uid, exepath, pgid, gid,
-	dev, nlink, interp, sid, argsLen, envLen, start int
+	dev, nlink, interp, sid, argsLen, envLen, start, filename int
 }{
 	index(event.Execve, "exe"), index(event.Execve, "args"), index(event.Execve, "pid"),
 	index(event.Execve, "ptid"), index(event.Execve, "fdlimit"), index(event.Execve, "pgft_maj"),
@@ -34,7 +35,7 @@ var execParams = struct {
 	index(event.Execve, "trusted_exepath"), index(event.Execve, "pgid"), index(event.Execve, "gid"),
 	optional(event.Execve, "exe_dev"), optional(event.Execve, "exe_nlink"), optional(event.Execve, "interp"),
 	optional(event.Execve, "sid"), optional(event.Execve, "args_len"), optional(event.Execve, "env_len"),
-	optional(event.Execve, "start_time"),
+	optional(event.Execve, "start_time"), index(event.Execve, "filename"),
 }
 
 // maxBlock is how much of the arguments and of the environment a record carries.
@@ -65,6 +66,12 @@ func (s *State) onExec(ev *event.Event, t *Thread) {
 	}
 	s.pool.unshare(&p.FDs)
 	s.closeOnExec(p)
+	for i := range p.Stdio {
+		p.Stdio[i] = FDUnknown
+		if f := p.FDs.Get(int64(i)); f != nil {
+			p.Stdio[i] = f.Type
+		}
+	}
 	t.enter.reset()
 }
 
@@ -109,6 +116,7 @@ func (s *State) setProgram(ev *event.Event, t *Thread) {
 	t.Comm = s.param(ev, c.comm, p.Exe)
 	s.setArgs(p, t.Comm, ev.Param(c.args))
 	p.ArgsLen = uintOf(ev, c.argsLen, 0)
+	p.ArgsTail = s.argsTail(p.PID, p.ArgsLen)
 	p.FDLimit = intOf(ev, c.fdlimit, p.FDLimit)
 	t.PFMajor, t.PFMinor = uintOf(ev, c.pfMajor, t.PFMajor), uintOf(ev, c.pfMinor, t.PFMinor)
 	t.VM = VM{
@@ -149,12 +157,52 @@ func (s *State) setExeInfo(ev *event.Event, t *Thread) {
 		FromMemFD:  flags&exeFromMemFD != 0,
 		Deleted:    old.Deleted || flags&exeDeleted != 0,
 	}
+	if p.Exec.Interp != "" && ev.Type() == event.Execve {
+		p.Exec.Script = s.script(ev, p)
+	}
 	if !known {
 		p.Exec.Writable, p.Exec.UpperLayer, p.Exec.LowerLayer, p.Exec.FromMemFD = old.Writable, old.UpperLayer, old.LowerLayer, old.FromMemFD
 	}
 	if ctime, ok := ev.Uint(c.ctime); ok && t.CloneTS != 0 {
 		p.Exec.StartAge = t.CloneTS - ctime
 	}
+}
+
+// script is the path of the script for which an interpreter was started. The kernel calls one that was
+// given by a descriptor by its place below /dev/fd.
+func (s *State) script(ev *event.Event, p *Process) string {
+	name, ok := ev.Text(execParams.filename)
+	if !ok || name == "" {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(name, "/dev/fd/"); ok {
+		digits, below, _ := strings.Cut(rest, "/")
+		num, err := strconv.ParseInt(digits, 10, 32)
+		if f := p.FDs.Get(num); err == nil && f != nil && f.name.len > 0 {
+			s.scratch = appendPath(s.scratch[:0], f.Name(), below)
+			return s.names.str(s.scratch)
+		}
+	}
+	s.scratch = appendPath(s.scratch[:0], p.Cwd, name)
+	return s.names.str(s.scratch)
+}
+
+// argsTail returns the end of arguments that are too long for a record, as the process' memory has it now;
+// "" if they are not, or that cannot be read.
+func (s *State) argsTail(pid int64, size uint64) string {
+	if size <= maxBlock || !s.proc.allowed() {
+		return ""
+	}
+	b := s.proc.tail(pid, "cmdline", int64(size), maxBlock)
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
+	}
+	for i, c := range b {
+		if c == 0 {
+			b[i] = ' '
+		}
+	}
+	return string(b)
 }
 
 // setCredentials takes what an exec tells of the user.

@@ -153,7 +153,7 @@ func TestExec(t *testing.T) {
 	th := c.Main
 	got := fmt.Sprint(c.Exe, " ", c.ExePath, " ", len(c.Args), " ", c.ArgLine, " ", c.CmdLine, " ", c.Env, th.UID, th.GID, th.Caps, c.TTY, c.LoginUID, c.SID, c.PGID,
 		c.ArgsLen, c.EnvLen, c.Exec, c.Cgroups, c.Container.ID, c.Container.Type, c.FDs.Len(), c.PPID, c.StartTime)
-	want := "./run /opt/run 3 a b  c run a b  c [X=1 Y=2] 1000 1001 {1 2 3} 34816 1000 99 200 5000 6000 {9 10 11 1000000999990 12 13 /bin/sh true true false false true} " +
+	want := "./run /opt/run 3 a b  c run a b  c [X=1 Y=2] 1000 1001 {1 2 3} 34816 1000 99 200 5000 6000 {9 10 11 1000000999990 12 13 /bin/sh  true true false false true} " +
 		"[{blkio /x} {memory /docker/605439acbd4fb18c145069289094b17f17e0cfa938f78012d4960bc797305f22}]605439acbd4fdocker1 100 77"
 	if got != want {
 		t.Errorf("after the exec\n%s, want\n%s", got, want)

@@ -94,6 +94,25 @@ func (f *procFS) readPath(path string, limit int) ([]byte, bool) {
 	return buf[:limit], true
 }
 
+// tail returns the last n bytes of a task's file that has the given size; nil if it has another one. Valid
+// until the next read.
+func (f *procFS) tail(tid int64, name string, size int64, n int) []byte {
+	fd, err := unix.Open(f.file(tid, name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	if cap(f.buf) < n+1 {
+		f.buf = make([]byte, 0, n+1)
+	}
+	buf := f.buf[:n+1]
+	got, err := unix.Pread(fd, buf, max(size-int64(n), 0))
+	if err != nil || got != n {
+		return nil
+	}
+	return buf[:got]
+}
+
 // keep keeps a buffer for the next read unless it has become large.
 func (f *procFS) keep(buf []byte) {
 	if cap(buf) <= 1<<20 {

@@ -60,6 +60,12 @@ type Process struct {
 	// ArgsLen and EnvLen are the full lengths in bytes in the process' memory; Args and Env hold
 	// at most the first 4096 bytes. 0 if unknown.
 	ArgsLen, EnvLen uint64
+	// ArgsTail are the last bytes of arguments that are longer than that, joined by blanks: at most 4096.
+	// "" if all is in Args, or the end could not be had.
+	ArgsTail string
+	// Stdio are the kinds of the descriptors 0, 1 and 2 at the newest exec; FDUnknown for those that were
+	// closed or not known.
+	Stdio [3]FDType
 
 	Cwd     string // normalised, ends with "/"
 	Root    string
@@ -135,6 +141,7 @@ type ExeInfo struct {
 	Dev        uint32
 	NLink      uint32
 	Interp     string // the interpreter of a script, "" if the file itself was loaded
+	Script     string // the path of that script, "" if there is none
 	Writable   bool   // the user who started it may write to the file
 	UpperLayer bool   // it lies in the upper layer of an overlay
 	LowerLayer bool

@@ -5,6 +5,8 @@
 // knows the path wins.
 package container
 
+import "strings"
+
 // Ref names a container.
 type Ref struct {
 	ID     string // up to 12 characters
@@ -17,17 +19,20 @@ type engine struct {
 	name  string // under which it is configured
 	typ   string // as it is reported
 	match func(path string) string
+	// deep says that an identifier is so peculiar that it may stand anywhere in a path: what runs in the
+	// container has made cgroups of its own below it.
+	deep bool
 }
 
 // engines stand in the order in which they are tried.
 var engines = []engine{
-	{"podman", "podman", podman},
-	{"docker", "docker", docker},
-	{"cri", "cri", cri},
-	{"containerd", "containerd", containerd},
-	{"lxc", "lxc", lxc},
-	{"libvirt_lxc", "libvirt-lxc", libvirt},
-	{"bpm", "bpm", bpm},
+	{"podman", "podman", podman, true},
+	{"docker", "docker", docker, true},
+	{"cri", "cri", cri, true},
+	{"containerd", "containerd", containerd, false},
+	{"lxc", "lxc", lxc, false},
+	{"libvirt_lxc", "libvirt-lxc", libvirt, true},
+	{"bpm", "bpm", bpm, false},
 }
 
 // Engines returns the names of all runtimes, in the order in which they are tried.
@@ -96,12 +101,22 @@ func (m *Matcher) Match(path string) (ref Ref, ok bool) {
 	return ref, ref.ID != ""
 }
 
-// search asks the runtimes in their order.
+// search asks the runtimes in their order: of the whole path and then, since whoever may make cgroups in
+// a container could hide in one of them, of what stands above its last part, and so on.
 func (m *Matcher) search(path string) Ref {
-	for i := range m.engines {
-		if full := m.engines[i].match(path); full != "" {
-			return Ref{ID: full[:min(len(full), idLen)], FullID: full, Type: m.engines[i].typ}
+	for whole := true; path != ""; whole = false {
+		for i := range m.engines {
+			e := &m.engines[i]
+			if full := e.match(path); full != "" && (whole || e.deep || inNamespace(path)) {
+				return Ref{ID: full[:min(len(full), idLen)], FullID: full, Type: e.typ}
+			}
 		}
+		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
 	}
 	return Ref{}
+}
+
+// inNamespace reports whether a path begins with a namespace that containerd's users have by default.
+func inNamespace(path string) bool {
+	return strings.HasPrefix(path, "/k8s.io/") || strings.HasPrefix(path, "/default/") || strings.HasPrefix(path, "/moby/")
 }

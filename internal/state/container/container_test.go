@@ -78,6 +78,17 @@ func TestMatchRuntimes(t *testing.T) {
 		{"/system.slice/runc-bpm-cell_rep.scope", "cell_rep", "bpm"},
 		{"/user.slice/user-0.slice/session-1.scope", "", ""},
 		{"/init.scope", "", ""},
+		{"/docker/" + id + "/init.scope", id, "docker"},
+		{"/docker/" + id + "/system.slice/x.service", id, "docker"},
+		{"/machine.slice/libpod-" + id + ".scope/container/user.slice/a/b", id, "podman"},
+		{"/kubepods.slice/cri-containerd-" + id + ".scope/hide", id, "cri"},
+		{"/kubepods.slice/crio-" + id + ".scope/a/" + id[:63] + "0", id[:63] + "0", "docker"}, // a container in a container
+		{"/docker/" + id + "/docker/" + id[:63] + "0/x", id[:63] + "0", "docker"},
+		{"/k8s.io/t1/hide", "t1", "containerd"},
+		{"/kubepods/burstable/pod1", "", ""},
+		{"/kubepods/burstable/pod1/x", "", ""},
+		{"/user/1/x", "", ""},
+		{"/user.slice/user-0.slice/user@0.service/app.slice/x", "", ""},
 		{"", "", ""},
 	} {
 		ref, ok := NewMatcher().Match(c.path)
