@@ -367,3 +367,35 @@ func TestReceivedDescriptors(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestOwnDescriptors enters the descriptors that events of ours make.
+func TestOwnDescriptors(t *testing.T) {
+	w := newWorld(t, state.Options{})
+	for i, c := range []struct {
+		typ    event.Type
+		params p
+		kind   state.FDType
+		name   string
+		closes bool
+	}{
+		{event.FSOpen, p{"fsname": "tmpfs", "flags": 1}, state.FDUnsupported, "", true},
+		{event.FSPick, p{"dirfd": -100, "path": "/", "flags": 0}, state.FDUnsupported, "", false},
+		{event.FSMount, p{"fs_fd": 3, "flags": 1}, state.FDDirectory, "/", true},
+		{event.OpenTree, p{"dirfd": -100, "path": "x", "flags": 0x80001}, state.FDDirectory, "/home/me/x", true},
+		{event.OpenTreeAttr, p{"dirfd": 99, "path": "x"}, state.FDDirectory, "<UNKNOWN>/x", false},
+		{event.MemFDSecret, p{"flags": 0x80000}, state.FDMemFD, "/secretmem", true},
+		{event.LandlockCreate, p{}, state.FDUnsupported, "", true},
+		{event.FanotifyInit, p{"flags": 1}, state.FDUnsupported, "", true},
+		{event.PerfEventOpen, p{"flags": 8}, state.FDUnsupported, "", true},
+	} {
+		c.params["fd"] = 10 + i
+		_, f, num := w.do(100, c.typ, c.params)
+		if f == nil || num != int64(10+i) || f.Type != c.kind || f.Name() != c.name || f.Flags&state.FDCloseOnExec != 0 != c.closes {
+			t.Errorf("%s: %d %+v %q", event.Lookup(c.typ).Name, num, f, f.Name())
+		}
+		c.params["fd"] = -1
+		if _, f, num := w.do(100, c.typ, c.params); f != nil || num != -1 {
+			t.Errorf("%s failed: %d %+v", event.Lookup(c.typ).Name, num, f)
+		}
+	}
+}

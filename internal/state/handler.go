@@ -44,6 +44,11 @@ func init() {
 		event.MemFDCreate: (*State).onMemFD, event.BPF: (*State).onBPF,
 		event.PidFDOpen: (*State).onPidFDOpen, event.PidFDGetFD: (*State).onPidFDGetFD,
 
+		event.FSOpen: (*State).onFSOpen, event.FSPick: (*State).onFSPick, event.FSMount: (*State).onFSMount,
+		event.OpenTree: (*State).onOpenTree, event.OpenTreeAttr: (*State).onOpenTree,
+		event.MemFDSecret: (*State).onMemFDSecret, event.LandlockCreate: (*State).onLandlock,
+		event.FanotifyInit: (*State).onFanotify, event.PerfEventOpen: (*State).onPerfEvent,
+
 		event.Chdir: (*State).onChdir, event.Fchdir: (*State).onFchdir,
 		event.GetCwd: (*State).onGetCwd, event.Chroot: (*State).onChroot,
 		event.SetUID: (*State).onSetUID, event.SetREUID: (*State).onSetUID, event.SetResUID: (*State).onSetUID,
