@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/control"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
@@ -44,6 +45,10 @@ type Options struct {
 	DryRun bool
 	// Duration ends the run that long after gyr has begun to watch; 0: it is not limited.
 	Duration time.Duration
+
+	// Reread reads the configuration again for a reload, with the same overrides; it prints nothing.
+	// nil: it is always Config.
+	Reread func() (*config.Config, []diag.Problem)
 
 	// NewSource makes the source of events; nil: the kernel.
 	NewSource func(SourceOptions) (source.Source, error)
@@ -76,6 +81,7 @@ type App struct {
 	// current is the generation in force, next one that is ready to take over.
 	current, next atomic.Pointer[generation]
 	counters      engine.Counters
+	reload        reloading
 
 	outputs  outputs
 	state    *state.State
@@ -89,6 +95,12 @@ type App struct {
 	// stopped says that a signal asked for the end.
 	stopped atomic.Bool
 	events  atomic.Uint64
+	// watching says that events flow and the self-test, if there is one, has passed.
+	watching atomic.Bool
+	// threads, processes and descriptors are the sizes of the state at the last look.
+	threads, processes, descriptors atomic.Int64
+
+	control *control.Server // nil without
 }
 
 // step is one part of the start.
@@ -108,6 +120,8 @@ func (a *App) steps() []step {
 		{"state", a.buildState},
 		{"signals", a.handleSignals},
 		{"source", a.openSource},
+		{"reload", a.startReload},
+		{"control", a.openControl},
 	}
 }
 
@@ -119,8 +133,9 @@ var errDry = errors.New("dry run")
 func Run(ctx context.Context, o Options) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &App{o: o, cfg: o.Config, begun: time.Now(), cancel: cancel}
+	a := &App{o: o, cfg: o.Config, begun: time.Now(), cancel: cancel, reload: newReloading()}
 	defer a.stop()
+	a.reload.tried = a.fingerprint(a.cfg)
 	for _, s := range a.steps() {
 		began := time.Now()
 		if err := s.run(ctx); errors.Is(err, errDry) {
@@ -131,6 +146,7 @@ func Run(ctx context.Context, o Options) error {
 		a.log.Debug("started", "step", s.name, "took", time.Since(began).Round(time.Microsecond))
 	}
 	err := a.watch(ctx)
+	close(a.reload.ended)
 	a.stop()
 	a.printSummary()
 	if err == nil {

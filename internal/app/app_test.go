@@ -120,11 +120,18 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// unheard is the default configuration without a control socket.
+func unheard() *config.Config {
+	cfg := config.Default()
+	cfg.Gyr.Control.Socket = ""
+	return cfg
+}
+
 // run runs the application over a source and returns what it wrote.
 func run(t *testing.T, src source.Source, change func(*config.Config, *Options)) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, log syncBuffer
-	cfg := config.Default()
+	cfg := unheard()
 	cfg.AppendOutput = nil
 	cfg.TimeFormatISO8601 = true
 	cfg.Gyr.HostRoot = t.TempDir()
@@ -188,7 +195,7 @@ func TestRunStops(t *testing.T) {
 		}
 	}
 	var out, log syncBuffer
-	cfg := config.Default()
+	cfg := unheard()
 	err := Run(ctx, Options{Config: cfg, RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
 		NewSource: func(SourceOptions) (source.Source, error) { return src, nil }})
 	if err != nil || !src.stopped || !strings.Contains(out.String(), "Events detected: 2") {
@@ -322,7 +329,7 @@ func TestSelfTestDecides(t *testing.T) {
 		src.endless = true
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		var out, log syncBuffer
-		err := Run(ctx, Options{Config: config.Default(), RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
+		err := Run(ctx, Options{Config: unheard(), RulesPaths: []string{writeRules(t)}, Stdout: &out, Stderr: &log,
 			NewSource: func(SourceOptions) (source.Source, error) { return src, nil },
 			testPath:  func(p string) { src.path = p }})
 		cancel()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
@@ -24,6 +25,7 @@ var errDrops = errors.New("events were lost and syscall_event_drops.actions says
 
 // dropMonitor compares what the source lost with what it delivered, once a second, and acts.
 type dropMonitor struct {
+	mu    sync.Mutex // held to use or change cfg
 	cfg   config.SyscallEventDrops
 	stats func() source.Stats
 	send  func(*alert.Alert)
@@ -43,8 +45,20 @@ func newDropMonitor(cfg config.SyscallEventDrops, stats func() source.Stats) *dr
 	return &dropMonitor{cfg: cfg, stats: stats, tokens: cfg.MaxBurst, log: slog.New(slog.DiscardHandler)}
 }
 
+// prepare lets a reload change the thresholds and actions.
+func (m *dropMonitor) prepare(cfg *config.Config) (commit, abort func(), err error) {
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.cfg = cfg.SyscallEventDrops
+		m.tokens = min(m.tokens, m.cfg.MaxBurst)
+	}, nil, nil
+}
+
 // check looks at the time since the last check; an error ends the run.
 func (m *dropMonitor) check(now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if !m.seen.IsZero() {
 		m.tokens = min(m.cfg.MaxBurst, m.tokens+m.cfg.Rate*now.Sub(m.seen).Seconds())
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
@@ -31,6 +32,10 @@ type generation struct {
 	machine  *field.Machine
 	engine   *engine.Engine
 	selected engine.Selection
+	// outputs are those that its alerts go to; at the start they are opened later.
+	outputs []*openOutput
+	// keys are the rules in use with what they do, once somebody asked.
+	keys func() map[string]ruleKey
 	// memo is the memory in which the engine notes the results of an event.
 	memo []uint32
 	// since is when it came into force.
@@ -90,6 +95,7 @@ func (a *App) buildGeneration(cfg *config.Config, problems []diag.Problem, old *
 		return nil, fmt.Errorf("the rules cannot be used: %w", err)
 	}
 	g.memo = g.engine.NewMemo()
+	g.keys = sync.OnceValue(func() map[string]ruleKey { return ruleKeys(g) })
 	g.selected = engine.Select(g.engine.Syscalls(), baseSyscalls(cfg, g.engine.NamedIO()))
 	return g, nil
 }
@@ -161,5 +167,5 @@ func (a *App) loadRules(ctx context.Context) error {
 	return nil
 }
 
-// errNoGeneration is the answer to who asks for a change before gyr watches or when it ends.
-var errNoGeneration = errors.New("gyr is starting or stopping")
+// errNoGeneration is the answer to who asks for a change when nobody takes it over any more.
+var errNoGeneration = errors.New("gyr is stopping")

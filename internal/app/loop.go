@@ -85,6 +85,7 @@ func (a *App) watchDrops(ctx context.Context) {
 		return
 	}
 	a.drops = newDropMonitor(a.cfg.SyscallEventDrops, counter.Stats)
+	a.onReload(a.drops)
 	a.drops.log, a.drops.send, a.drops.hostname = a.log, a.send, a.generation().machine.Hostname
 	done := make(chan struct{})
 	a.watcher.Go(func() {
@@ -183,6 +184,7 @@ func (l *loop) adopt(g *generation) {
 	l.next.Store(nil)
 	g.engine.Adopt(l.c, g.machine, g.memo)
 	l.engine = g.engine
+	l.outputs.swap(g.outputs)
 	g.since = time.Now()
 	l.current.Store(g)
 	close(g.taken)
@@ -191,7 +193,7 @@ func (l *loop) adopt(g *generation) {
 // look is what is done from time to time: it looks whether somebody wants to stop and how the
 // self-test goes.
 func (l *loop) look(ctx context.Context) (done bool, err error) {
-	l.events.Store(l.n)
+	l.publish()
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}
@@ -207,6 +209,15 @@ func (l *loop) look(ctx context.Context) (done bool, err error) {
 		l.test, err = l.tickSelfTest(l.test, l.n)
 	}
 	return false, err
+}
+
+// publish tells other goroutines how far the events are.
+func (l *loop) publish() {
+	l.events.Store(l.n)
+	st := l.state.Stats()
+	l.threads.Store(int64(st.Threads))
+	l.processes.Store(int64(st.Processes))
+	l.descriptors.Store(int64(st.FDs))
 }
 
 // unproven is the error of a run that ended by itself before it was known that it sees anything.
@@ -238,6 +249,7 @@ func (a *App) beginEnd() *ending {
 
 // sayWatching is the one place that says that gyr watches.
 func (a *App) sayWatching(how string) {
+	a.watching.Store(true)
 	doing := "watching"
 	if a.quiet() {
 		doing = "watching nothing"

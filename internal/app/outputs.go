@@ -288,7 +288,7 @@ func (a *App) send(al *alert.Alert) { a.outputs.send(al) }
 func (a *App) drainOutputs() {
 	ctx, cancel := context.WithCancel(context.Background())
 	if !a.replays() || a.stopped.Load() {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(a.cfg.Gyr.DrainTimeout)*time.Millisecond)
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(a.config().Gyr.DrainTimeout)*time.Millisecond)
 	}
 	defer cancel()
 	a.drained = a.outputs.stop(ctx, a.outputs.list(), a.log)

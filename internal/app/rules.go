@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
-	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
@@ -145,18 +144,9 @@ func ruleOptions(cfg *config.Config, cat *field.Catalogue) rule.Options {
 	return o
 }
 
-// Err is an error that names all mistakes in the rules, nil if there are only warnings.
+// Err is a *MistakesError of all mistakes in the rules, nil if there are only warnings.
 func (r *Rules) Err() error {
-	var all []string
-	for _, p := range r.Set.Problems {
-		if p.Severity == diag.Error {
-			all = append(all, p.Text())
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return errors.New("the rules cannot be used:\n" + strings.Join(all, "\n"))
+	return mistakes("the rules cannot be used", r.Set.Problems)
 }
 
 // Catalogue returns all fields, those that the configuration defines included. The fields of the

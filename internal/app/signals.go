@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handleSignals makes signals stop the run or reopen files.
+// handleSignals makes signals stop the run, reopen files or reload.
 func (a *App) handleSignals(ctx context.Context) error {
 	// A closed pipe must come back as an error of its output, not end the program, up to its last line.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
@@ -53,6 +53,6 @@ func (a *App) handleSignal(s os.Signal) {
 		a.log.Info("SIGUSR1 received, reopening outputs")
 		a.outputs.reopen()
 	case unix.SIGHUP:
-		a.log.Warn("SIGHUP received, but reloading is not supported yet: restart to load changed files")
+		a.requestReload("SIGHUP")
 	}
 }

@@ -123,7 +123,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	o.define(cmd)
-	cmd.AddCommand(newDoctor(stdout), newRules(o), newReplay(o), newRecord(o), newConfig(o))
+	cmd.AddCommand(newDoctor(stdout), newReload(o), newStatus(o), newRules(o), newReplay(o), newRecord(o), newConfig(o))
 	cobra.AddTemplateFunc("flags", flagLines)
 	cobra.AddTemplateFunc("columns", columns)
 	cobra.AddTemplateFunc("use", usageLine)
@@ -203,15 +203,21 @@ func (o *options) settings() []string {
 
 // load reads the configuration and prints what makes it unusable.
 func (o *options) load() (*config.Config, []diag.Problem, error) {
+	cfg, problems := o.read()
+	if o.printProblems(problems) {
+		return nil, nil, errUnusable
+	}
+	return cfg, problems, nil
+}
+
+// read reads the configuration and applies the flags to it; it prints nothing.
+func (o *options) read() (*config.Config, []diag.Problem) {
 	path, unread := o.findConfig()
 	cfg, problems := config.Load(config.Options{Path: path, Overrides: o.settings()})
 	if unread != "" {
 		problems = append(problems, diag.Problem{File: unread, Severity: diag.Warning, Message: path + " is read instead", Hint: "-c chooses"})
 	}
 	problems = append(problems, o.oldProblems()...)
-	if o.printProblems(problems) {
-		return nil, nil, errUnusable
-	}
 	if o.unbuffered {
 		cfg.BufferedOutputs = false
 	}
@@ -219,7 +225,7 @@ func (o *options) load() (*config.Config, []diag.Problem, error) {
 		cfg.LogLevel = "debug"
 	}
 	o.addPrint(cfg)
-	return cfg, problems, nil
+	return cfg, problems
 }
 
 // addPrint applies -p: what once chose between container and Kubernetes fields does nothing today.
@@ -239,7 +245,7 @@ func (o *options) watch(ctx context.Context, cfg *config.Config, problems []diag
 		return err
 	}
 	return app.Run(ctx, app.Options{
-		Config: cfg, ConfigProblems: problems, RulesPaths: o.rules,
+		Config: cfg, ConfigProblems: problems, RulesPaths: o.rules, Reread: o.read,
 		Stdout: o.stdout, Stderr: o.stderr, Verbose: o.verbose, PIDFile: o.pidFile, DryRun: o.dryRun,
 		Duration: time.Duration(o.seconds) * time.Second,
 	})

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"github.com/gyrfalcon/gyrfalcon/internal/watch"
+)
+
+// fileWatch is the watch over the files of configuration and rules. Without a watcher it is silent.
+type fileWatch struct {
+	w *watch.Watcher
+	// failed is the last thing said about what cannot be watched.
+	failed string
+}
+
+// watchFiles begins to watch, if the configuration wants that.
+func (a *App) watchFiles() *fileWatch {
+	f := &fileWatch{}
+	cfg, _ := a.readAgain()
+	a.reload.tried = a.fingerprint(cfg)
+	f.update(a)
+	return f
+}
+
+// update watches what the configuration in force names; it begins or ends the watching if that has
+// changed.
+func (f *fileWatch) update(a *App) {
+	if !a.config().WatchConfigFiles || a.replays() {
+		f.close()
+		return
+	}
+	if f.w == nil {
+		w, err := watch.New()
+		if err != nil {
+			f.say(a, err)
+			return
+		}
+		f.w = w
+	}
+	f.say(a, f.w.Watch(a.watchedPaths()))
+}
+
+// say says once what cannot be watched.
+func (f *fileWatch) say(a *App, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != f.failed {
+		a.log.Warn("changed files will not be noticed, send SIGHUP or use gyr reload", "error", err)
+	}
+	f.failed = text
+}
+
+// watchedPaths are all files and directories from which configuration and rules come, those
+// included that are not there yet.
+func (a *App) watchedPaths() []string {
+	cfg, _ := a.readAgain() // also of a configuration that was refused
+	var paths []string
+	for _, c := range []*[]string{&cfg.Files, &a.config().Files} {
+		paths = append(paths, *c...)
+	}
+	for _, i := range cfg.ConfigFiles {
+		paths = append(paths, i.Path)
+	}
+	for _, i := range a.config().ConfigFiles {
+		paths = append(paths, i.Path)
+	}
+	if len(a.o.RulesPaths) > 0 {
+		return append(paths, a.o.RulesPaths...)
+	}
+	return append(append(paths, cfg.RulesFiles...), a.config().RulesFiles...)
+}
+
+// changed gets a value when files may have changed; nil while nothing is watched.
+func (f *fileWatch) changed() <-chan struct{} {
+	if f.w == nil {
+		return nil
+	}
+	return f.w.Changed()
+}
+
+// errors gets what goes wrong; nil while nothing is watched.
+func (f *fileWatch) errors() <-chan error {
+	if f.w == nil {
+		return nil
+	}
+	return f.w.Errors()
+}
+
+// close ends the watching.
+func (f *fileWatch) close() {
+	if f.w != nil {
+		_ = f.w.Close()
+		f.w = nil
+	}
+}
