@@ -62,6 +62,9 @@ var acts = []act{
 	{"connect-fcntl", 1, actConnectFcntl},
 	{"connect-exec", 1, actConnectExec},
 	{"chain", 0, actChain},
+	{"ping-pong", 1, actPingPong},
+	{"pong", 0, actPong},
+	{"spawn-rate", 2, actSpawnRate},
 	{"ns", 0, actNS},
 	{"ns-init", 0, actNSInit},
 }

@@ -106,3 +106,27 @@ func actConnectExec(args []string) error {
 	}
 	return unix.Exec(args[0], args, os.Environ())
 }
+
+// tcpPair returns the two ends of a connection over the loopback.
+func tcpPair() (ends [2]*os.File, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return ends, err
+	}
+	defer l.Close()
+	a, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		return ends, err
+	}
+	b, err := l.Accept()
+	if err != nil {
+		return ends, err
+	}
+	for i, c := range []net.Conn{a, b} {
+		if ends[i], err = c.(*net.TCPConn).File(); err != nil {
+			return ends, err
+		}
+		c.Close()
+	}
+	return ends, nil
+}
