@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-//go:generate env GYR_UPDATE=1 go test -run TestReference .
+//go:generate env GYR_UPDATE=1 go test -run TestReference|TestManual .
 
 // references are the pages of the manual that the program itself prints.
 var references = []struct {
