@@ -213,7 +213,10 @@ func (a *App) buildState(context.Context) error {
 		HostRoot:   HostRoot(a.cfg.Gyr.HostRoot),
 		MaxThreads: int(a.cfg.FalcoLibs.ThreadTableSize),
 		ProcLookup: !a.replays(),
-		Logger:     a.log,
+		Logger:     a.libsLog(),
+
+		PurgeInterval: time.Duration(a.cfg.FalcoLibs.ThreadTableAutoPurgingIntervalS) * time.Second,
+		PurgeTimeout:  time.Duration(a.cfg.FalcoLibs.ThreadTableAutoPurgingThreadTimeoutS) * time.Second,
 	})
 	return nil
 }

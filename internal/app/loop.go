@@ -33,7 +33,7 @@ func (a *App) openSource(ctx context.Context) error {
 	case newSource == nil:
 		newSource = newKernelSource
 	}
-	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.generation().selected.Wanted, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.log})
+	src, err := newSource(SourceOptions{Config: a.cfg, Syscalls: a.generation().selected.Wanted, HostRoot: HostRoot(a.cfg.Gyr.HostRoot), Programs: a.programs, Log: a.libsLog()})
 	if err != nil {
 		return explain(err)
 	}

@@ -49,7 +49,7 @@ func (a *App) loadPrograms(context.Context) error {
 	if a.o.DryRun || a.o.NewSource != nil || a.replays() || a.quiet() {
 		return nil
 	}
-	a.programs = modernbpf.Load(kernelConfig(SourceOptions{Config: a.cfg, Log: a.log}))
+	a.programs = modernbpf.Load(kernelConfig(SourceOptions{Config: a.cfg, Log: a.libsLog()}))
 	a.onStop(a.programs.Close)
 	return nil
 }

@@ -222,7 +222,7 @@ func (o *options) read() (*config.Config, []diag.Problem) {
 		cfg.BufferedOutputs = false
 	}
 	if o.verbose {
-		cfg.LogLevel = "debug"
+		cfg.LogLevel, cfg.LibsLogger.Severity = "debug", "debug"
 	}
 	o.addPrint(cfg)
 	return cfg, problems

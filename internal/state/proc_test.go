@@ -268,6 +268,22 @@ func TestPurge(t *testing.T) {
 	}
 }
 
+// The times are those that were asked for: with short ones a missed end is found soon.
+func TestPurgeTimes(t *testing.T) {
+	s := state.New(state.Options{ProcLookup: true, PurgeInterval: time.Second, PurgeTimeout: 5 * time.Second})
+	s.SetUsers(nil, nil)
+	for pid := int64(1 << 22); pid < 1<<22+40; pid++ {
+		s.Enter(&state.Entry{TID: pid, PID: pid, Comm: "gone"})
+	}
+	s.Apply(statetest.Event(t, event.ProcExit, 1000*second, 1<<23, nil))
+	for i := range uint64(10) {
+		s.Apply(statetest.Event(t, event.ProcExit, (1006+2*i)*second, 1<<23, nil))
+	}
+	if st := s.Stats(); st.Threads != 0 || st.Purged != 40 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestUserFiles(t *testing.T) {
 	root := t.TempDir()
 	etc := filepath.Join(root, "etc")

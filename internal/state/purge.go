@@ -2,26 +2,33 @@
 
 package state
 
+// Threads whose end was missed are looked for in rounds, each of which looks at a part of the table.
 const (
-	purgeEvery  = 1e9   // ns between two rounds
-	purgeAfter  = 300e9 // ns without an event after which an entry is doubted
-	purgeLook   = 4096  // entries looked at in a round
-	purgeVerify = 64    // entries of which /proc is asked in a round
+	purgeEvery  = 1e9 // ns between two rounds
+	purgeLook   = 256 // entries looked at in a round at least
+	purgeVerify = 64  // entries of which /proc is asked in a round at most
 )
 
+// purgeShare is how many entries a round looks at, so that all have their turn in an interval.
+func (s *State) purgeShare() int {
+	rounds := max(int(s.opt.PurgeInterval/purgeEvery), 1)
+	return max(len(s.threads)/rounds, purgeLook)
+}
+
 // purge removes threads whose end was missed: of which nothing was heard for long and which /proc
-// does not know. Each round looks at a part of the table; Go's maps are walked from anywhere.
+// does not know. Go's maps are walked from anywhere.
 func (s *State) purge() {
 	s.nextPurge = s.ts + purgeEvery
 	if !s.opt.ProcLookup {
 		return
 	}
-	left, verify := purgeLook, purgeVerify
+	left, verify := s.purgeShare(), purgeVerify
+	after := uint64(s.opt.PurgeTimeout)
 	for _, t := range s.threads {
 		if left--; left < 0 {
 			return
 		}
-		if t.seen+purgeAfter > s.ts || t.snapshot+purgeAfter > s.ts {
+		if t.seen+after > s.ts || t.snapshot+after > s.ts {
 			continue
 		}
 		if verify--; verify < 0 {

@@ -27,6 +27,9 @@ type Options struct {
 	ProcLookup bool
 	// MaxLookups bounds the lookups in /proc per second.
 	MaxLookups int
+	// PurgeInterval is the time in which all threads are looked at for a missed end, PurgeTimeout
+	// how long one must have been silent before it is doubted.
+	PurgeInterval, PurgeTimeout time.Duration
 	// Now is the clock of the events, ns since the epoch; the machine's by default.
 	Now func() uint64
 	// Containers tells which cgroups are containers; nil stands for all runtimes.
@@ -42,6 +45,8 @@ const (
 	DefaultMaxLineageBytes = 16 << 20
 	DefaultMaxLineageDepth = 64
 	DefaultMaxLookups      = 200
+	DefaultPurgeInterval   = 300 * time.Second
+	DefaultPurgeTimeout    = 300 * time.Second
 )
 
 // setDefaults replaces what was left out.
@@ -63,6 +68,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxLookups <= 0 {
 		o.MaxLookups = DefaultMaxLookups
+	}
+	if o.PurgeInterval <= 0 {
+		o.PurgeInterval = DefaultPurgeInterval
+	}
+	if o.PurgeTimeout <= 0 {
+		o.PurgeTimeout = DefaultPurgeTimeout
 	}
 	if o.Now == nil {
 		o.Now = func() uint64 { return uint64(time.Now().UnixNano()) }
