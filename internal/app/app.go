@@ -87,6 +87,7 @@ type App struct {
 	state    *state.State
 	source   source.Source
 	drops    *dropMonitor
+	capture  *capturing // nil unless rules write captures
 	programs *modernbpf.Programs
 	watcher  sync.WaitGroup
 

@@ -88,7 +88,7 @@ func (a *App) buildGeneration(cfg *config.Config, problems []diag.Problem, old *
 	}
 	g.engine, err = engine.New(g.rules.Set, g.cat, engine.Options{
 		MatchAll: cfg.RuleMatching == config.MatchAll, MinPriority: cfg.Priority,
-		Sink: a.send, ISO8601: cfg.TimeFormatISO8601, Hostname: g.machine.Hostname, DNS: g.machine.DNS,
+		Sink: a.alert, ISO8601: cfg.TimeFormatISO8601, Hostname: g.machine.Hostname, DNS: g.machine.DNS,
 		Counters: &a.counters,
 	})
 	if err != nil {

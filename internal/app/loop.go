@@ -61,7 +61,7 @@ func (a *App) openSource(ctx context.Context) error {
 	if !a.replays() {
 		a.watchDrops(ctx)
 	}
-	return nil
+	return a.openCapture()
 }
 
 // fillState reads what runs already from /proc, for live sources that do not tell it themselves.
@@ -146,6 +146,9 @@ func (a *App) watch(ctx context.Context) (err error) {
 				done, err = l.look(ctx)
 			}
 		case errors.Is(err, source.ErrIdle):
+			if l.capture != nil {
+				l.capture.idle()
+			}
 			// Without a Stopper nobody knows better when the last event was read.
 			if l.ending != nil && !l.ending.stopped {
 				done, err = true, l.unproven(ctx)
@@ -177,6 +180,9 @@ func (l *loop) process() {
 		l.test.process(&l.ev, l.state, th, fd, num)
 	}
 	l.state.After(&l.ev)
+	if l.capture != nil {
+		l.capture.event(&l.ev, l.prompt())
+	}
 }
 
 // adopt makes the events go through another generation from now on. It is called between two events.
@@ -185,6 +191,9 @@ func (l *loop) adopt(g *generation) {
 	g.engine.Adopt(l.c, g.machine, g.memo)
 	l.engine = g.engine
 	l.outputs.swap(g.outputs)
+	if l.capture != nil {
+		l.capture.adopt(g)
+	}
 	g.since = time.Now()
 	l.current.Store(g)
 	close(g.taken)

@@ -27,7 +27,6 @@ var pendings = []pending{
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
 	{"grpc.enabled", true, func(c *Config, _ *Value) bool { return c.GRPC.Enabled }, "not supported yet, alerts would be lost"},
-	{"capture.enabled", true, func(c *Config, _ *Value) bool { return c.Capture.Enabled }, "not supported yet, captures would be lost"},
 	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
 	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
 	{"syscall_event_timeouts", false, func(*Config, *Value) bool { return true }, "not implemented yet, ignored: long times without an event are not reported"},
@@ -109,6 +108,9 @@ func (e *Engine) adopt() {
 	e.ModernEBPF.BufSizePreset, e.ModernEBPF.DropFailedExit = old.BufSizePreset, old.DropFailedExit
 }
 
+// maxBeforeMB bounds the memory for what happened before a match.
+const maxBeforeMB = 1024
+
 // check looks at what single values cannot show.
 func (d *Document) check(c *Config) {
 	for i := range pendings {
@@ -138,8 +140,17 @@ func (d *Document) check(c *Config) {
 	if c.Webserver.ListenPort < 1 || c.Webserver.ListenPort > 65535 {
 		d.report(d.at("webserver.listen_port"), CodeValue, diag.Error, fmt.Sprintf("webserver.listen_port: %d is not a port (1 to 65535)", c.Webserver.ListenPort), "")
 	}
-	if m := c.Capture.Mode; m != "rules" && m != "all_rules" {
+	if m := c.Capture.Mode; m != CaptureRules && m != CaptureAllRules {
 		d.report(d.at("capture.mode"), CodeValue, diag.Error, fmt.Sprintf("capture.mode: %q is not one of rules, all_rules", m), "")
+	}
+	if f := c.Gyr.Capture.Format; f != "widest" && f != "current" {
+		d.report(d.at("gyr.capture.format"), CodeValue, diag.Error, fmt.Sprintf("gyr.capture.format: %q is not one of widest, current", f), "")
+	}
+	if n := c.Gyr.Capture.BeforeMB; n > maxBeforeMB {
+		d.report(d.at("gyr.capture.before_mb"), CodeValue, diag.Error, fmt.Sprintf("gyr.capture.before_mb: %d is more than %d", n, maxBeforeMB), "")
+	}
+	if c.Capture.Enabled && c.Capture.PathPrefix == "" {
+		d.report(d.at("capture"), CodeValue, diag.Error, "capture is enabled without a path_prefix", "")
 	}
 	if d.Root.Lookup("rules_file") != nil {
 		if d.Root.Lookup("rules_files") == nil {

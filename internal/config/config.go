@@ -125,6 +125,8 @@ type Gyr struct {
 	Log Log `yaml:"log"`
 	// HTTP adds to http_output.
 	HTTP GyrHTTP `yaml:"http"`
+	// Capture adds to capture.
+	Capture GyrCapture `yaml:"capture"`
 }
 
 // defaultDelivery tries for about two minutes, or five where the receiver asks for long pauses.
@@ -185,7 +187,8 @@ func Default() *Config {
 		},
 		Gyr: Gyr{
 			SelfTest: true, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText},
-			HTTP: GyrHTTP{Delivery: defaultDelivery, Headers: map[string]string{}},
+			HTTP:    GyrHTTP{Delivery: defaultDelivery, Headers: map[string]string{}},
+			Capture: GyrCapture{BeforeMB: 8, Format: "widest"},
 		},
 	}
 }

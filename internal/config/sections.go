@@ -87,6 +87,20 @@ type Capture struct {
 	MaxFileSizeMB NonNegative `yaml:"max_file_size_mb"`
 }
 
+// The values of capture.mode.
+const (
+	CaptureRules    = "rules"
+	CaptureAllRules = "all_rules"
+)
+
+// GyrCapture adds to the writing of capture files by rules.
+type GyrCapture struct {
+	// BeforeMB is how many megabytes of events are kept in memory while no file is written, so that a file also holds what happened before the match; 0: it begins with the match.
+	BeforeMB NonNegative `yaml:"before_mb"`
+	// Format is widest (files that every reader since 2022 understands) or current (smaller ones, for Falco 0.42, sysdig 0.40 and later).
+	Format string `yaml:"format"`
+}
+
 // Plugin describes a plugin.
 type Plugin struct {
 	// Name is the plugin's name; container and k8smeta are built in.

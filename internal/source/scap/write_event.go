@@ -48,7 +48,7 @@ func (e *encoder) appendEvent(dst, rec []byte, cpu int16, stateOnly bool) []byte
 	if typ.IsEnter() {
 		e.told[typ] = true
 	} else if e.format == Widest && len(enterSides[typ]) > 0 && !e.told[typ-1] && ev.NumParams() >= info.Published {
-		dst = e.appendEnter(dst, cpu)
+		dst = e.appendEnter(dst, cpu, stateOnly)
 	}
 	var what uint8
 	var id uint16
@@ -221,7 +221,7 @@ func init() {
 }
 
 // appendEnter appends the block of the enter side of e.ev, made of what the exit side tells.
-func (e *encoder) appendEnter(dst []byte, cpu int16) []byte {
+func (e *encoder) appendEnter(dst []byte, cpu int16, stateOnly bool) []byte {
 	ev := &e.ev
 	side := enterSides[ev.Type()]
 	for i, p := range side {
@@ -232,9 +232,9 @@ func (e *encoder) appendEnter(dst []byte, cpu int16) []byte {
 		}
 	}
 	start := len(dst)
-	dst = appendHead(dst, cpu, false)
+	dst = appendHead(dst, cpu, stateOnly)
 	dst = event.AppendRecord(dst, ev.Time(), ev.TID(), ev.Type()-1, e.params[:len(side)]...)
 	dst = pad(dst, start)
 	dst = appendAddition(dst, additionMade, 0, nil, 0)
-	return finishEvent(dst, start, false, event.Lookup(ev.Type()-1).Flags&event.LargePayload != 0)
+	return finishEvent(dst, start, stateOnly, event.Lookup(ev.Type()-1).Flags&event.LargePayload != 0)
 }
