@@ -77,10 +77,10 @@ falco.yaml:3:16: error: rule_matching: unknown strategy (Falco: Unknown rule mat
 		},
 		{
 			name:    "an output that is missing is refused",
-			content: "capture:\n  enabled: true\n",
-			want:    "falco.yaml:2:12: error: capture.enabled: true: not supported yet, captures would be lost [CONFIG_UNSUPPORTED]",
+			content: "grpc:\n  enabled: true\n",
+			want:    "falco.yaml:2:12: error: grpc.enabled: true: not supported yet, alerts would be lost [CONFIG_UNSUPPORTED]",
 		},
-		{name: "an output that is off is not", content: "capture:\n  enabled: false\n"},
+		{name: "an output that is off is not", content: "grpc:\n  enabled: false\n"},
 		{
 			name:    "what is harmless warns",
 			content: "webserver:\n  enabled: true\nmetrics: {enabled: true, interval: 1h}\n",
