@@ -30,6 +30,8 @@ type destination struct {
 	doc string
 	// enabled says whether the configuration wants it.
 	enabled func(c *config.Config) bool
+	// silent says that it runs, but takes no alerts; nil: it takes them.
+	silent func(c *config.Config) bool
 	// settings are all values of the configuration, beyond formats and queue, on which the open
 	// output depends, as something that encoding/json can write. While they stay as they are, a
 	// reload keeps the output and its queue.
@@ -70,10 +72,11 @@ type outputOptions struct {
 
 // An openOutput is an output that runs, and what it was made of.
 type openOutput struct {
-	row   *destination
-	key   [sha256.Size]byte
-	where string
-	queue *output.Queue
+	row    *destination
+	key    [sha256.Size]byte
+	where  string
+	silent bool // it gets no alerts
+	queue  *output.Queue
 }
 
 // outputs are those that alerts go to. Its zero value has none.
@@ -136,7 +139,8 @@ func (d *destination) start(o outputOptions, key [sha256.Size]byte) (*openOutput
 	if d.retry != nil {
 		retry = d.retry(o.cfg)
 	}
-	return &openOutput{row: d, key: key, where: d.where(o.cfg), queue: output.NewQueue(out, output.Options{
+	silent := d.silent != nil && d.silent(o.cfg)
+	return &openOutput{row: d, key: key, where: d.where(o.cfg), silent: silent, queue: output.NewQueue(out, output.Options{
 		Capacity: int(o.cfg.OutputsQueue.Capacity),
 		Stuck:    time.Duration(o.cfg.OutputTimeout) * time.Millisecond,
 		Log:      o.log,
@@ -151,7 +155,9 @@ func (o *outputs) send(al *alert.Alert) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	for _, p := range o.now {
-		p.queue.Push(al)
+		if !p.silent {
+			p.queue.Push(al)
+		}
 	}
 }
 
@@ -167,6 +173,16 @@ func (o *outputs) list() []*openOutput {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return slices.Clone(o.now)
+}
+
+// taking is how many outputs take alerts.
+func (o *outputs) taking() (n int) {
+	for _, p := range o.list() {
+		if !p.silent {
+			n++
+		}
+	}
+	return n
 }
 
 // stats are the counters of all outputs since the start, those included that are closed by now.
@@ -243,7 +259,7 @@ func (a *App) outputOptions(c *config.Config) outputOptions {
 		cfg: c, stdout: a.o.Stdout, log: a.log, wait: a.replays(),
 		gone: func(err error) {
 			// Without any other output there is nobody left to watch for.
-			if len(a.outputs.list()) == 1 {
+			if a.outputs.taking() == 1 {
 				a.cancel(err)
 			}
 		},
@@ -265,13 +281,15 @@ func (a *App) openOutputs(context.Context) error {
 	}
 	a.outputs.swap(now)
 	a.onStop(a.drainOutputs)
-	if len(now) == 0 {
+	if a.outputs.taking() == 0 {
 		a.log.Warn("no output is enabled, alerts are only counted")
 		return nil
 	}
 	var names []string
 	for _, p := range now {
-		names = append(names, p.where)
+		if !p.silent {
+			names = append(names, p.where)
+		}
 	}
 	form := "text"
 	if a.cfg.JSONOutput {

@@ -26,7 +26,6 @@ var pendings = []pending{
 	}, "the kernel is watched by modern_ebpf instead of this driver"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
-	{"grpc.enabled", true, func(c *Config, _ *Value) bool { return c.GRPC.Enabled }, "not supported yet, alerts would be lost"},
 	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
 	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
 	{"syscall_event_timeouts", false, func(*Config, *Value) bool { return true }, "not implemented yet, ignored: long times without an event are not reported"},
@@ -130,6 +129,9 @@ func (d *Document) check(c *Config) {
 	}
 	if c.FileOutput.Enabled && c.FileOutput.Filename == "" {
 		d.report(d.at("file_output"), CodeValue, diag.Error, "file_output is enabled without a filename", "")
+	}
+	if c.GRPCOutput.Enabled && !c.GRPC.Enabled {
+		d.report(d.at("grpc_output.enabled"), CodeValue, diag.Warning, "grpc_output is enabled, but grpc is not: nobody can fetch alerts", "set grpc.enabled: true")
 	}
 	if c.HTTPOutput.Enabled && c.HTTPOutput.URL == "" {
 		d.report(d.at("http_output"), CodeValue, diag.Error, "http_output is enabled without a url", "")

@@ -89,8 +89,8 @@ falco.yaml:3:20: warning: metrics.enabled: true: not implemented yet, ignored: n
 		},
 		{
 			name:    "removed keys",
-			content: "grpc: {enabled: true}\nsyscall_buf_size_preset: 4\n",
-			want: `falco.yaml:1:17: error: grpc.enabled: true: not supported yet, alerts would be lost [CONFIG_UNSUPPORTED]
+			content: "grpc_output: {enabled: true}\nsyscall_buf_size_preset: 4\n",
+			want: `falco.yaml:1:24: warning: grpc_output is enabled, but grpc is not: nobody can fetch alerts [CONFIG_VALUE]
 falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, counts for engine.modern_ebpf.buf_size_preset [CONFIG_UNSUPPORTED]`,
 		},
 		{

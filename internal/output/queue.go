@@ -88,7 +88,7 @@ func (q *Queue) Output() Output { return q.out }
 // Push lets an alert wait for the output. Unless Options.Wait says so it never blocks: if there is
 // no room the alert is lost and counted. Any goroutine may call it.
 func (q *Queue) Push(a *alert.Alert) {
-	size := sizeOf(a)
+	size := Size(a)
 	q.mu.Lock()
 	for q.wait && !q.stopped && q.isFull(size) {
 		q.changed.Wait()
@@ -123,8 +123,8 @@ func (q *Queue) NoWait() {
 	q.mu.Unlock()
 }
 
-// sizeOf estimates the memory that an alert holds.
-func sizeOf(a *alert.Alert) int {
+// Size estimates the memory that an alert holds.
+func Size(a *alert.Alert) int {
 	n := 256 + len(a.Output)
 	for i := range a.Fields {
 		n += 48 + len(a.Fields[i].Key) + len(a.Fields[i].JSON)
@@ -155,7 +155,7 @@ func (q *Queue) take(dst []*alert.Alert) (batch []*alert.Alert, ok bool) {
 		q.waiting[q.head] = nil
 		q.head = (q.head + 1) % len(q.waiting)
 		q.length--
-		q.bytes -= sizeOf(a)
+		q.bytes -= Size(a)
 		dst = append(dst, a)
 	}
 	if q.wait {

@@ -61,11 +61,6 @@ func (v *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// status answers with one status code.
-func status(code int) func(int, http.ResponseWriter, *http.Request) {
-	return func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
 func openHTTP(t testing.TB, p Post, f Format) *HTTP {
 	t.Helper()
 	h, err := NewHTTP(p, Lines(f))
