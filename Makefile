@@ -53,7 +53,7 @@ packages: ## Build dist/: .deb, .rpm, .tar.gz, the list of what is inside and ha
 test-packages: ## Install, start, upgrade and remove the packages in a fresh Debian tree (root, debootstrap, rpm)
 	./test/packages/run.sh
 
-generate: ## Build the eBPF objects (needs clang-19, llvm-19 and libbpf-dev) and the reference pages
+generate: ## Build the eBPF objects (needs clang-19, llvm-19, libbpf-dev, protobuf-compiler, libprotobuf-dev), gRPC code and reference pages
 	./bpf/build.sh
 	go generate ./...
 

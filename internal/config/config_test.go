@@ -90,7 +90,7 @@ falco.yaml:3:20: warning: metrics.enabled: true: not implemented yet, ignored: n
 		{
 			name:    "removed keys",
 			content: "grpc_output: {enabled: true}\nsyscall_buf_size_preset: 4\n",
-			want: `falco.yaml:1:24: warning: grpc_output is enabled, but grpc is not: nobody can fetch alerts [CONFIG_VALUE]
+			want: `falco.yaml:1:24: warning: grpc_output is enabled, but grpc is not: nobody can fetch alerts [CONFIG_VALUE] (set grpc.enabled: true)
 falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, counts for engine.modern_ebpf.buf_size_preset [CONFIG_UNSUPPORTED]`,
 		},
 		{
