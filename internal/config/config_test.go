@@ -76,11 +76,16 @@ falco.yaml:3:16: error: rule_matching: unknown strategy (Falco: Unknown rule mat
 			want:    `falco.yaml:2:1: warning: key "priority" is given twice, the first one counts [CONFIG_YAML]`,
 		},
 		{
-			name:    "an output that is missing is refused",
-			content: "grpc:\n  enabled: true\n",
-			want:    "falco.yaml:2:12: error: grpc.enabled: true: not supported yet, alerts would be lost [CONFIG_UNSUPPORTED]",
+			name:    "what is missing and costs alerts is refused",
+			content: "engine:\n  kind: gvisor\n",
+			want:    "falco.yaml:2:9: error: engine.kind: gvisor: not supported (Falco removed it in 0.44) [CONFIG_UNSUPPORTED]",
 		},
-		{name: "an output that is off is not", content: "grpc:\n  enabled: false\n"},
+		{
+			name:    "an output without its address",
+			content: "http_output: {enabled: true}\nprogram_output: {enabled: true, program: ' '}\n",
+			want: `falco.yaml:1:14: error: http_output is enabled without a url [CONFIG_VALUE]
+falco.yaml:2:17: error: program_output is enabled without a program [CONFIG_VALUE]`,
+		},
 		{
 			name:    "what is harmless warns",
 			content: "webserver:\n  enabled: true\nmetrics: {enabled: true, interval: 1h}\n",
