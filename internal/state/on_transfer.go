@@ -138,7 +138,7 @@ func (s *State) learnFD(p *Process, num int64) {
 	}
 	s.pool.remove(&p.FDs, num)
 	s.stats.Received++
-	if s.proc.allowed() && s.proc.readFD(p, num) {
+	if s.lookFD(p, num) != nil {
 		s.stats.ReceivedKnown++
 	}
 }

@@ -78,6 +78,9 @@ func (s *State) dirName(p *Process, dirfd int64) string {
 	if fd := p.FDs.Get(dirfd); fd != nil {
 		return fd.Name()
 	}
+	if fd := s.lookFD(p, dirfd); fd != nil {
+		return fd.Name()
+	}
 	return unknownDir
 }
 

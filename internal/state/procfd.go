@@ -19,28 +19,31 @@ func (f *procFS) fds(p *Process) {
 		return
 	}
 	s.pool.release(&p.FDs)
+	before := f.scanning
+	f.scanning = true
 	for _, num := range nums {
 		f.readFD(p, num)
 	}
+	f.scanning = before
 	p.fdsFrom, p.fdsTo = from, max(s.opt.Now(), from)
 }
 
-// readFD enters one descriptor of a process; it reports whether /proc knew it.
-func (f *procFS) readFD(p *Process, num int64) bool {
+// readFD enters one descriptor of a process and returns the entry; nil if /proc does not know it.
+func (f *procFS) readFD(p *Process, num int64) *FD {
 	s := f.s
 	name := "fd/" + strconv.FormatInt(num, 10)
 	link, ok := f.readlink(p.PID, name)
 	if !ok {
-		return false
+		return nil
 	}
 	fd := s.pool.get()
 	fd.Num, fd.since = num, s.opt.Now()
 	f.describe(fd, p, name, string(link))
 	if s.pool.put(&p.FDs, fd) == nil {
 		s.pool.recycle(fd)
-		return false
+		return nil
 	}
-	return true
+	return fd
 }
 
 // describe takes what a descriptor is from where its link leads.
@@ -120,6 +123,9 @@ func (f *procFS) regular(fd *FD, p *Process, name, link string) {
 	fd.Open = openFlags(uint32(flags))
 	mount, _ := strconv.ParseUint(value(info, "mnt_id:"), 10, 32)
 	fd.MountID = uint32(mount)
+	if !f.scanning {
+		return // a table of mounts is too much to read for one descriptor
+	}
 	if dev, ok := f.mountDev(p, fd.MountID); ok {
 		fd.Dev = dev
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,11 +20,12 @@ type procFS struct {
 	buf    []byte
 	link   []byte
 
-	window time.Time // start of the second for which lookups are counted
-	used   int
+	forThreads, forFDs, forNets budget // of the lookups of threads, of descriptors, of socket tables
 
-	nets   map[string]map[uint64]sock // by net namespace, while a scan lasts
-	mounts map[string]map[uint32]uint32
+	// scanning says that many descriptors are read, for which the socket tables are read once.
+	scanning bool
+	nets     map[string]map[uint64]sock // by net namespace, while a scan lasts
+	mounts   map[string]map[uint32]uint32
 }
 
 // newProcFS returns a reader of the /proc below the host's root.
@@ -43,15 +43,10 @@ func (f *procFS) allowed() bool {
 	if !f.s.opt.ProcLookup {
 		return false
 	}
-	now := time.Now()
-	if now.Sub(f.window) >= time.Second {
-		f.window, f.used = now, 0
-	}
-	if f.used >= f.s.opt.MaxLookups {
+	if !f.forThreads.take(f.s.opt.MaxLookups) {
 		f.s.stats.LookupsRefused++
 		return false
 	}
-	f.used++
 	return true
 }
 

@@ -32,7 +32,12 @@ var netTables = []struct {
 // socket fills in a descriptor that is a socket, found by its inode.
 func (f *procFS) socket(fd *FD, p *Process) {
 	fd.Type = FDUnsupported
-	k, ok := f.sockets(p)[fd.Ino]
+	if !f.scanning && !f.forNets.take(netReads) {
+		f.s.stats.NetReadsRefused++
+		return
+	}
+	socks := f.sockets(p)
+	k, ok := socks[fd.Ino]
 	if !ok {
 		return
 	}
@@ -43,6 +48,9 @@ func (f *procFS) socket(fd *FD, p *Process) {
 		fd.SetName(k.path)
 	case FDIPv4Sock, FDIPv6Sock:
 		f.s.fillInet(fd, k.local, k.remote, k.connect)
+		if !f.scanning {
+			f.guessRole(fd, socks)
+		}
 	}
 }
 
@@ -99,14 +107,7 @@ func (s *State) fixServers() {
 				f.role(FDRoleClient)
 				return true
 			}
-			e := ends{family: familyINet, src: f.Dest, dst: f.Source}
-			if f.Type == FDIPv6Sock {
-				e.family = familyINet6
-			}
-			f.setEnds(&e)
-			f.role(FDRoleServer)
-			s.scratch = e.appendTuple(s.scratch[:0])
-			f.SetName(text(s.scratch))
+			s.serve(f)
 			return true
 		})
 	}

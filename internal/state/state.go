@@ -206,8 +206,13 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	if i := fdParams[typ]; i >= 0 {
 		if n, ok := ev.Int(int(i)); ok {
 			s.num = n
-			s.fd = t.Proc.FDs.Get(n)
+			if s.fd = t.Proc.FDs.Get(n); s.fd == nil && s.opt.ProcLookup && learnable(ev, t) {
+				s.fd = s.lookFD(t.Proc, n)
+			}
 		}
+	}
+	if relativePaths[typ][0].path != 0 && s.opt.ProcLookup && learnable(ev, t) {
+		s.learnDirs(ev, t)
 	}
 	if h := handlers[typ]; h != nil {
 		h(s, ev, t)

@@ -29,6 +29,11 @@ type Stats struct {
 	LookupsMissed  uint64 // that it did not know
 	LookupsRefused uint64 // not made: too many in this second
 
+	FDLookups        uint64 // single descriptors looked up in /proc
+	FDLookupsMissed  uint64 // that it did not know
+	FDLookupsRefused uint64 // not made: too many in this second
+	NetReadsRefused  uint64 // sockets left without their ends: too many tables read in this second
+
 	Received      uint64 // descriptors received over sockets
 	ReceivedKnown uint64 // of which /proc told what they are
 	SnapshotLost  uint64 // snapshot records of unknown threads
@@ -68,6 +73,10 @@ func (s Stats) Counters() []Counter {
 		{"proc_lookups", s.Lookups, false},
 		{"proc_lookups_missed", s.LookupsMissed, false},
 		{"proc_lookups_refused_rate", s.LookupsRefused, false},
+		{"proc_fd_lookups", s.FDLookups, false},
+		{"proc_fd_lookups_missed", s.FDLookupsMissed, false},
+		{"proc_fd_lookups_refused_rate", s.FDLookupsRefused, false},
+		{"proc_net_reads_refused_rate", s.NetReadsRefused, false},
 		{"fds_received", s.Received, false},
 		{"fds_received_known", s.ReceivedKnown, false},
 		{"snapshot_records_lost", s.SnapshotLost, false},
