@@ -254,14 +254,24 @@ func (p *fdPool) makeRoom(t *FDTable) bool {
 	if victim == nil || victim.n < evictFrom {
 		return false
 	}
-	// The entries lie scattered by their hash, so any starting point is as fair as another.
+	// The entries lie scattered by their hash, so any starting point is as fair as another. What /proc can
+	// tell again goes first: it knows no socket's role, and nothing of the first descriptors' past matters more.
 	mask := len(victim.slots) - 1
-	for i := int(p.evicted) & mask; ; i = (i + 1) & mask {
-		if f := victim.slots[i]; f != nil {
-			victim.delete(i)
-			p.drop(f)
-			p.evicted++
-			return true
+	last := -1
+	for i, looked := int(p.evicted)&mask, 0; looked < evictFrom; i = (i + 1) & mask {
+		f := victim.slots[i]
+		if f == nil {
+			continue
+		}
+		last = i
+		looked++
+		if f.Num > 2 && (f.Type < FDIPv4Sock || f.Type > FDUnixSock || f.Type == FDFifo) {
+			break
 		}
 	}
+	f := victim.slots[last]
+	victim.delete(last)
+	p.drop(f)
+	p.evicted++
+	return true
 }

@@ -12,6 +12,7 @@ type Stats struct {
 
 	ThreadsAdded, ThreadsRemoved uint64
 	ThreadsDropped               uint64 // not entered: the table was full
+	ThreadsEvicted               uint64 // removed to make room for others
 	FakeThreads                  uint64 // entered although nothing was known of them
 	Stale                        uint64 // replaced by another task with the same number
 	Purged                       uint64 // removed because their end was missed
@@ -60,6 +61,7 @@ func (s Stats) Counters() []Counter {
 		{"threads_added", s.ThreadsAdded, false},
 		{"threads_removed", s.ThreadsRemoved, false},
 		{"threads_dropped_table_full", s.ThreadsDropped, false},
+		{"threads_evicted_table_full", s.ThreadsEvicted, false},
 		{"threads_fake", s.FakeThreads, false},
 		{"threads_stale", s.Stale, false},
 		{"threads_purged", s.Purged, false},

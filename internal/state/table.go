@@ -21,7 +21,7 @@ func (s *State) addProcess(pid int64) *Process {
 func (s *State) addThread(tid int64, p *Process) *Thread {
 	if old := s.threads[tid]; old != nil {
 		s.removeThread(old)
-	} else if len(s.threads) >= s.opt.MaxThreads {
+	} else if len(s.threads) >= s.opt.MaxThreads && !s.evictThread(p) {
 		s.stats.ThreadsDropped++
 		s.dropEmpty(p)
 		return nil
@@ -141,7 +141,7 @@ func rebuilt[V any](old map[int64]V) map[int64]V {
 // fakeThread enters a thread of which nothing is known but its number.
 func (s *State) fakeThread(tid int64) *Thread {
 	t := &Thread{TID: tid, VTID: -1, Proc: unknownProcess(), Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
-	if len(s.threads) >= s.opt.MaxThreads {
+	if len(s.threads) >= s.opt.MaxThreads && !s.evictThread(nil) {
 		s.stats.ThreadsDropped++
 		return t
 	}
