@@ -53,6 +53,8 @@ func (a *App) handleSignal(s os.Signal) {
 		a.log.Info("SIGUSR1 received, reopening outputs")
 		a.outputs.reopen()
 	case unix.SIGHUP:
+		// The first words are Falco's, which people look for in logs.
+		a.log.Info("SIGHUP received, restarting... (reloading, nothing stops)")
 		a.requestReload("SIGHUP")
 	}
 }

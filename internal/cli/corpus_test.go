@@ -38,7 +38,6 @@ type cliRow struct {
 var cliOther = map[string]string{
 	`testing/TestFalco_Print_Rules/"json-valid-rules"`: "loads the plugin json",
 	"testing/TestDummy_PrometheusMetrics":              "loads the plugin dummy",
-	"testing/TestFalco_Miscs_HotReload":                "reloads, which is tested in internal/app",
 }
 
 // cliCorpora returns the directory of the material, or skips the test.
