@@ -69,6 +69,9 @@ func (a *App) watchedPaths() []string {
 	if len(a.o.RulesPaths) > 0 {
 		return append(paths, a.o.RulesPaths...)
 	}
+	if cfg.RulesFiles == nil || a.config().RulesFiles == nil {
+		paths = append(paths, localRules)
+	}
 	return append(append(paths, cfg.RulesFiles...), a.config().RulesFiles...)
 }
 

@@ -31,8 +31,11 @@ type Rules struct {
 // errNoRules is what Falco says, too, when it has no rules file.
 var errNoRules = errors.New("no rules: You must specify at least one rules file or directory with -r or in rules_files (leave rules_files out to use the embedded rules)")
 
+// localRules is the directory of rules that are added to the embedded ones, if it exists.
+var localRules = "/etc/gyr/rules.d"
+
 // LoadRules reads the rules that the configuration names, or those in paths instead, or the
-// embedded ones if there are neither. Mistakes in them stand in the result's Set; the error is only
+// embedded ones and those in localRules if there are neither. Mistakes in them stand in the result's Set; the error is only
 // about files that are not there.
 func LoadRules(cfg *config.Config, paths []string, cat *field.Catalogue) (*Rules, error) {
 	files := paths
@@ -51,15 +54,20 @@ func LoadRules(cfg *config.Config, paths []string, cat *field.Catalogue) (*Rules
 	if len(files) == 0 {
 		return nil, errNoRules
 	}
+	return &Rules{Set: rule.Load(readRules(files), ruleOptions(cfg, cat)), Names: files}, nil
+}
+
+// readRules reads files of rules; what cannot be read becomes a problem of its file.
+func readRules(files []string) []rule.Source {
 	var sources []rule.Source
 	for _, f := range files {
 		content, err := os.ReadFile(f)
 		sources = append(sources, rule.Source{Name: f, Content: content, Err: err})
 	}
-	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: files}, nil
+	return sources
 }
 
-// loadEmbedded loads the rules that are part of the program.
+// loadEmbedded loads the rules that are part of the program, and local ones behind them.
 func loadEmbedded(cfg *config.Config, cat *field.Catalogue) (*Rules, error) {
 	names, err := fs.Glob(rules.FS, "*.yaml")
 	if err != nil || len(names) == 0 {
@@ -70,7 +78,12 @@ func loadEmbedded(cfg *config.Config, cat *field.Catalogue) (*Rules, error) {
 		content, err := rules.FS.ReadFile(name)
 		sources = append(sources, rule.Source{Name: "rules/" + name, Content: content, Err: err})
 	}
-	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: []string{"the embedded rules"}}, nil
+	local, err := expandRules([]string{localRules}, false)
+	if err != nil {
+		return nil, err
+	}
+	sources = append(sources, readRules(local)...)
+	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: append([]string{"the embedded rules"}, local...)}, nil
 }
 
 // expandRules replaces directories by their YAML files. Paths that do not exist are an error if
