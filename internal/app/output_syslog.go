@@ -3,6 +3,9 @@
 package app
 
 import (
+	"cmp"
+	"os"
+
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/output"
 	"github.com/gyrfalcon/gyrfalcon/internal/output/dest"
@@ -10,15 +13,45 @@ import (
 
 var _ = registerDestination(destination{
 	name:     "syslog",
-	doc:      "Writes one message an alert to the system's log.",
+	doc:      "Writes one message an alert to the system's log or to a remote one.",
 	enabled:  func(c *config.Config) bool { return c.SyslogOutput.Enabled },
-	settings: func(c *config.Config) any { return c.SyslogOutput },
-	where:    func(*config.Config) string { return "syslog" },
-	open: func(o *outputOptions) (output.Output, error) {
-		out := dest.NewSyslog(programName, o.format)
-		if err := out.Check(); err != nil {
-			o.log.Warn("nobody listens to syslog now, alerts to it are lost until somebody does", "error", err)
+	settings: func(c *config.Config) any { return []any{c.SyslogOutput, c.Gyr.Syslog} },
+	where: func(c *config.Config) string {
+		if c.Gyr.Syslog.Address != "" {
+			return "syslog " + c.Gyr.Syslog.Address
 		}
-		return out, nil
+		return "syslog"
+	},
+	open: func(o *outputOptions) (output.Output, error) {
+		c := &o.cfg.Gyr.Syslog
+		if c.Address != "" {
+			host, _ := os.Hostname() // only for alerts without one
+			return dest.NewSyslogRemote(dest.RemoteLog{
+				Address: c.Address, Facility: c.Facility, AppName: cmp.Or(c.AppName, programName), Hostname: host,
+				TLS: dest.TLS{CAFile: c.CACert, CertFile: c.ClientCert, KeyFile: c.ClientKey},
+			}, o.format)
+		}
+		return openLocalLog(o)
+	},
+	retry: func(c *config.Config) output.Retry {
+		if c.Gyr.Syslog.Address == "" {
+			return output.Retry{}
+		}
+		return output.Retry{Attempts: 20}
 	},
 })
+
+// openLocalLog opens the system's own log.
+func openLocalLog(o *outputOptions) (output.Output, error) {
+	c := &o.cfg.Gyr.Syslog
+	facility, err := dest.Facility(c.Facility)
+	if err != nil {
+		return nil, err
+	}
+	out := dest.NewSyslog(cmp.Or(c.AppName, programName), o.format)
+	out.SetFacility(facility)
+	if err := out.Check(); err != nil {
+		o.log.Warn("nobody listens to syslog now, alerts to it are lost until somebody does", "error", err)
+	}
+	return out, nil
+}

@@ -125,6 +125,8 @@ type Gyr struct {
 	Log Log `yaml:"log"`
 	// HTTP adds to http_output.
 	HTTP GyrHTTP `yaml:"http"`
+	// Syslog adds to syslog_output.
+	Syslog GyrSyslog `yaml:"syslog"`
 	// Capture adds to capture.
 	Capture GyrCapture `yaml:"capture"`
 }

@@ -17,14 +17,15 @@ import (
 // syslogPaths are where a system's log listens.
 var syslogPaths = []string{"/dev/log", "/var/run/syslog", "/var/run/log"}
 
-// facilityUser is the facility of messages, shifted to its place.
-const facilityUser = 1 << 3
+// facilityUser is the usual facility of messages.
+const facilityUser = 1
 
 // Syslog writes messages to the system's log over its local socket.
 type Syslog struct {
-	paths  []string
-	ident  string
-	format Format
+	paths    []string
+	ident    string
+	facility uint8
+	format   Format
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -34,7 +35,14 @@ type Syslog struct {
 // NewSyslog returns the output that writes to the system's log under the name ident. It connects
 // with the first message; a log that does not listen yet is no error before.
 func NewSyslog(ident string, f Format) *Syslog {
-	return &Syslog{paths: syslogPaths, ident: ident, format: f}
+	return &Syslog{paths: syslogPaths, ident: ident, facility: facilityUser, format: f}
+}
+
+// SetFacility changes the facility of later messages to one that Facility has returned.
+func (s *Syslog) SetFacility(n uint8) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.facility = n
 }
 
 // Check connects to the log and says why that is not possible.
@@ -73,7 +81,7 @@ func (s *Syslog) message(level alert.Priority, body func([]byte) []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := append(s.buf[:0], '<')
-	b = strconv.AppendInt(b, int64(facilityUser|uint8(level)), 10)
+	b = strconv.AppendInt(b, int64(s.facility)<<3|int64(level&7), 10)
 	b = append(b, '>')
 	b = time.Now().AppendFormat(b, time.Stamp)
 	b = append(b, ' ')
