@@ -33,7 +33,7 @@ var allowed = map[string]string{
 	"internal/filter":           "internal/diag internal/event internal/state internal/field",
 	"internal/format":           "internal/diag internal/event internal/field internal/filter/syntax",
 	"internal/rule":             "internal/alert internal/diag internal/event internal/field internal/filter internal/filter/cel internal/filter/syntax internal/format",
-	"internal/engine":           "internal/alert internal/event internal/field internal/filter internal/format internal/rule",
+	"internal/engine":           "internal/alert internal/event internal/field internal/filter internal/filter/syntax internal/format internal/rule",
 	"internal/ruletest":         "internal/alert internal/diag internal/engine internal/event internal/field internal/filter internal/filter/syntax internal/format internal/rule internal/source internal/state internal/state/container",
 	"internal/output":           "internal/alert",
 	"internal/output/dest":      "internal/alert internal/output",

@@ -43,6 +43,8 @@ type Options struct {
 	PIDFile string
 	// DryRun stops before events are read.
 	DryRun bool
+	// Workers is with how many goroutines a capture is replayed; 0: two if there are two processors.
+	Workers int
 	// Duration ends the run that long after gyr has begun to watch; 0: it is not limited.
 	Duration time.Duration
 
@@ -86,6 +88,7 @@ type App struct {
 	outputs  outputs
 	state    *state.State
 	source   source.Source
+	helped   *parallel // the source, if a second goroutine helps with a replay
 	drops    *dropMonitor
 	capture  *capturing // nil unless rules write captures
 	programs *modernbpf.Programs

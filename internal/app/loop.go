@@ -42,13 +42,14 @@ func (a *App) openSource(ctx context.Context) error {
 	}
 	a.source = src
 	a.onStop(func() {
-		if err := src.Close(); err != nil {
+		if err := a.source.Close(); err != nil {
 			a.log.Error("the source could not be closed", "error", err)
 		}
 	})
 	if err := a.fillState(); err != nil {
 		return err
 	}
+	a.spread(src)
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
 		for _, s := range sees {
@@ -171,6 +172,10 @@ func (l *loop) process() {
 		l.adopt(g)
 	}
 	l.n++
+	if l.helped != nil {
+		l.helped.process(&l.ev)
+		return
+	}
 	th, fd, num := l.state.Apply(&l.ev)
 	l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
 	if !l.prompt() {

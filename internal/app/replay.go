@@ -79,7 +79,19 @@ func (r *Replay) Machine() scap.Machine { return r.src.Machine() }
 // Close closes the capture.
 func (r *Replay) Close() error { return r.src.Close() }
 
-// Bench are the figures of a capture that went through rules.
+// Trial is a capture that is taken through rules without outputs.
+type Trial struct {
+	Config *config.Config
+	Rules  []string // files and directories; none: those of the configuration
+	Path   string   // of the capture; "-" is standard input
+	// Workers is 1, or 2 for a second goroutine that reads ahead and evaluates (newParallel).
+	Workers int
+	// Sink gets the alerts; nil: they are made and thrown away.
+	Sink func(*alert.Alert)
+	Log  *slog.Logger
+}
+
+// Bench are the figures of a Trial. The times begin when the rules are ready.
 type Bench struct {
 	Events, Alerts uint64
 	Rules          int
@@ -88,49 +100,86 @@ type Bench struct {
 	Bytes          uint64 // allocated
 }
 
-// BenchReplay takes a capture through rules as fast as it goes. Alerts are made and thrown away. The
-// time begins when the rules are ready.
-func BenchReplay(ctx context.Context, cfg *config.Config, rules []string, path string, log *slog.Logger) (*Bench, error) {
-	cat := Catalogue(cfg)
-	loaded, err := LoadRules(cfg, rules, cat)
+// Do takes the capture through the rules as fast as it goes.
+func (o *Trial) Do(ctx context.Context) (*Bench, error) {
+	b := &Bench{}
+	e, err := o.engine(func(a *alert.Alert) {
+		b.Alerts++
+		if o.Sink != nil {
+			o.Sink(a)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.Rules = e.Rules()
+	r, err := OpenReplay(ctx, o.Config, o.Path, 0, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began, cpu := time.Now(), cpuTime()
+	if b.Events, err = r.through(ctx, e, o.Workers); err != nil {
+		return nil, err
+	}
+	b.Wall, b.CPU = time.Since(began), cpuTime()-cpu
+	runtime.ReadMemStats(&after)
+	b.Allocations, b.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	return b, nil
+}
+
+// engine loads the rules and compiles them.
+func (o *Trial) engine(sink func(*alert.Alert)) (*engine.Engine, error) {
+	cat := Catalogue(o.Config)
+	loaded, err := LoadRules(o.Config, o.Rules, cat)
 	if err == nil {
 		err = loaded.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	b := &Bench{}
-	e, err := engine.New(loaded.Set, cat, engine.Options{
-		MatchAll: cfg.RuleMatching == config.MatchAll, MinPriority: cfg.Priority, Sink: func(*alert.Alert) { b.Alerts++ },
+	return engine.New(loaded.Set, cat, engine.Options{
+		MatchAll: o.Config.RuleMatching == config.MatchAll, MinPriority: o.Config.Priority, Sink: sink,
 	})
-	if err != nil {
-		return nil, err
+}
+
+// through takes all events through the rules and returns how many there were.
+func (r *Replay) through(ctx context.Context, e *engine.Engine, workers int) (events uint64, err error) {
+	var next source.Source = r.src
+	process := evaluator(r.src, e, r.state, e.NewContext(r.C.Machine))
+	if workers > 1 {
+		p := newParallel(r.src, e, r.state, r.C.Machine)
+		defer p.Close()
+		next, process = p, p.process
 	}
-	b.Rules = e.Rules()
-	r, err := OpenReplay(ctx, cfg, path, 0, log)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	r.C.Memo = e.NewContext(nil).Memo
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	began, cpu := time.Now(), cpuTime()
 	for {
-		show, err := r.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		b.Events++
-		if show {
-			e.Process(r.C)
+		switch err := next.Next(&r.ev); {
+		case err == nil:
+			process(&r.ev)
+			events++
+		case errors.Is(err, io.EOF):
+			return events, nil
+		case !errors.Is(err, source.ErrIdle):
+			return events, err
+		case ctx.Err() != nil:
+			return events, ctx.Err()
 		}
 	}
-	b.Wall, b.CPU = time.Since(began), cpuTime()-cpu
-	runtime.ReadMemStats(&after)
-	b.Allocations, b.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
-	return b, nil
+}
+
+// evaluator returns what takes an event of src through state and engine in the calling goroutine.
+func evaluator(src source.Prompter, e *engine.Engine, st *state.State, c *field.Context) func(*event.Event) {
+	return func(ev *event.Event) {
+		th, fd, num := st.Apply(ev)
+		if tests, _ := e.Tests(ev.Type()); tests && !src.Prompt() {
+			c.Reset(ev, st, th, fd, num, filter.SyscallSource)
+			e.Process(c)
+		} else {
+			c.Pass(ev.Time())
+		}
+		st.After(ev)
+	}
 }

@@ -177,7 +177,7 @@ func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Conte
 
 // printBench prints how fast a capture went through rules.
 func (r *replayOptions) printBench(ctx context.Context, cfg *config.Config, path string, log *slog.Logger) error {
-	b, err := app.BenchReplay(ctx, cfg, r.rules, path, log)
+	b, err := (&app.Trial{Config: cfg, Rules: r.rules, Path: path, Workers: 1, Log: log}).Do(ctx)
 	if err != nil {
 		return err
 	}

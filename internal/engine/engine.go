@@ -52,6 +52,7 @@ type index [event.NumTypes]struct {
 	rules   []*compiled
 	filters []*filter.Filter
 	program *filter.Program
+	reach   field.Reach // the largest of the fields in conditions and outputs
 }
 
 // compiled is a rule that is ready to be tested.
@@ -87,7 +88,7 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 			continue
 		}
 		e.rules = append(e.rules, c)
-		e.enter(c)
+		e.enter(c, fieldsOf(r, cat))
 	}
 	e.syscall.build(compiler)
 	for _, i := range e.others {
@@ -103,7 +104,7 @@ const manyCalls = 100
 
 // enter puts a rule into the index of its source. Events that never reach rules are left out: the
 // enter side of system calls, which the kernel reports for the state alone, and the snapshot.
-func (e *Engine) enter(c *compiled) {
+func (e *Engine) enter(c *compiled, fields []asked) {
 	in := &e.syscall
 	if c.rule.Source != filter.SyscallSource {
 		in = e.others[c.rule.Source]
@@ -121,6 +122,7 @@ func (e *Engine) enter(c *compiled) {
 		if int(t) < len(in) && visible(t) {
 			in[t].rules = append(in[t].rules, c)
 			in[t].filters = append(in[t].filters, c.filter)
+			in[t].reach = max(in[t].reach, reachOf(fields, t))
 		}
 	}
 }

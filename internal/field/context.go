@@ -75,17 +75,36 @@ func NewContext(m *Machine) *Context { return &Context{Machine: m} }
 // Reset points c at the next event. Everything that getters returned for the one before is void.
 // thread and fd are nil where the event has none, fdnum is -1 then.
 func (c *Context) Reset(ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
-	if c.Ev != nil && c.first != 0 {
-		c.prev = c.now
-	}
+	c.Pass(ev.Time())
 	if thread == nil && st != nil {
 		thread = st.Thread(ev.TID()) // events that no thread causes may still name one
 	}
-	c.Ev, c.State, c.Thread, c.FD, c.FDNum, c.Source = ev, st, thread, fd, fdnum, source
-	c.now = ev.Time()
+	c.point(ev, st, thread, fd, fdnum, source)
+}
+
+// Pass notes the time of the next event, which nobody is going to ask anything of. Reset does it
+// for all others.
+func (c *Context) Pass(now uint64) {
+	c.prev, c.now = c.now, now
 	if c.first == 0 {
-		c.first, c.prev = c.now, c.now
+		c.first, c.prev = now, now
 	}
+}
+
+// Times returns the times of the first event, of the one before the current one, and of the current
+// one.
+func (c *Context) Times() (first, prev, now uint64) { return c.first, c.prev, c.now }
+
+// ResetAt is Reset for a context that does not see every event: it is told the times of the first
+// event and of the one before.
+func (c *Context) ResetAt(first, prev uint64, ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
+	c.first, c.prev, c.now = first, prev, ev.Time()
+	c.point(ev, st, thread, fd, fdnum, source)
+}
+
+// point makes the event the one that getters are asked of.
+func (c *Context) point(ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
+	c.Ev, c.State, c.Thread, c.FD, c.FDNum, c.Source = ev, st, thread, fd, fdnum, source
 	c.Epoch++
 	if c.Epoch == 0 { // wrapped: entries of the first epochs must not look fresh
 		clear(c.Memo)

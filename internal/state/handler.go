@@ -71,4 +71,5 @@ func init() {
 	} {
 		handlers[t] = h
 	}
+	makeEffects()
 }

@@ -238,3 +238,13 @@ func cut(b []byte) string {
 	}
 	return string(b)
 }
+
+// write writes a file for the test and returns its path.
+func write(t testing.TB, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -122,13 +122,15 @@ type pump struct {
 	cur   chunk
 	at    int
 	timer *time.Timer
+	// patient says that Read waits for a while if nothing is there.
+	patient bool
 }
 
 // startPump begins to read.
 func startPump(in io.Reader) *pump {
 	p := &pump{
 		full: make(chan chunk, pumpChunks), empty: make(chan []byte, pumpChunks), done: make(chan struct{}),
-		timer: time.NewTimer(pumpWait),
+		timer: time.NewTimer(pumpWait), patient: true,
 	}
 	for range pumpChunks {
 		p.empty <- make([]byte, pumpChunk)
@@ -174,6 +176,9 @@ func (p *pump) Read(b []byte) (int, error) {
 		case p.cur = <-p.full:
 			continue
 		default:
+		}
+		if !p.patient {
+			return 0, errIdle
 		}
 		p.timer.Reset(pumpWait)
 		select {

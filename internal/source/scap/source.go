@@ -48,6 +48,7 @@ type Machine struct {
 type Source struct {
 	o    Options
 	file io.Closer
+	pump *pump // nil for plain files
 	stop func()
 	w    window
 	conv converter
@@ -71,6 +72,7 @@ type Source struct {
 	stopped   bool
 	closed    bool
 	truncated bool
+	ahead     bool // Ahead is reading: nothing but events may be touched
 
 	delivered atomic.Uint64
 	captures  int
@@ -100,6 +102,7 @@ func (s *Source) Open(ctx context.Context) (err error) {
 		in, regular, s.file = f, reg, f
 	}
 	s.w.in, s.stop = openInput(in, regular)
+	s.pump, _ = s.w.in.(*pump)
 	for {
 		_, _, err := s.nextEventBlock()
 		switch {
@@ -137,6 +140,9 @@ func (s *Source) Next(ev *event.Event) error {
 				s.delivered.Store(s.num)
 				return source.ErrIdle
 			}
+			if errors.Is(err, ErrNoEvent) {
+				return err
+			}
 			return s.ended(err)
 		}
 		s.pending = len(block)
@@ -151,6 +157,26 @@ func (s *Source) Next(ev *event.Event) error {
 			return nil
 		}
 	}
+}
+
+// ErrNoEvent is what Ahead returns where something else than an event comes next.
+var ErrNoEvent = errors.New("no event comes next")
+
+// Ahead is Next for who reads ahead of what the state has seen, in whichever goroutine, but not beside
+// a call of Next. It leaves the state alone, and waits for nothing: where a list of processes or the
+// beginning of another capture comes, it returns ErrNoEvent, and Next has to be called once all events
+// before have been applied.
+func (s *Source) Ahead(ev *event.Event) error {
+	s.ahead = true
+	if s.pump != nil {
+		s.pump.patient = false
+	}
+	err := s.Next(ev)
+	s.ahead = false
+	if s.pump != nil {
+		s.pump.patient = true
+	}
+	return err
 }
 
 // ended publishes the final counters.
