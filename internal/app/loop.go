@@ -177,9 +177,11 @@ func (l *loop) process() {
 		return
 	}
 	th, fd, num := l.state.Apply(&l.ev)
-	l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
-	if !l.prompt() {
+	if tests, _ := l.engine.Tests(l.ev.Type()); tests && !l.prompt() {
+		l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
 		l.engine.Process(l.c)
+	} else {
+		l.c.Pass(l.ev.Time())
 	}
 	if l.test != nil {
 		l.test.process(&l.ev, l.state, th, fd, num)
@@ -193,7 +195,11 @@ func (l *loop) process() {
 // adopt makes the events go through another generation from now on. It is called between two events.
 func (l *loop) adopt(g *generation) {
 	l.next.Store(nil)
-	g.engine.Adopt(l.c, g.machine, g.memo)
+	if l.helped != nil {
+		l.helped.adopt(g)
+	} else {
+		g.engine.Adopt(l.c, g.machine, g.memo)
+	}
 	l.engine = g.engine
 	l.outputs.swap(g.outputs)
 	if l.capture != nil {

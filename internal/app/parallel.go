@@ -83,15 +83,23 @@ func newParallel(src *scap.Source, e *engine.Engine, st *state.State, m *field.M
 	return p
 }
 
-// spread gives a replay its helper. Captures that are not read from a plain file and such that have not many
-// events gain nothing by it, but lose nothing either.
+// spread gives a replay its helper, unless only one worker is wanted or there is only one processor. Captures by
+// rules need the events in the order in which the rules see them, beside the state.
 func (a *App) spread(src source.Source) {
 	s, ok := src.(*scap.Source)
-	if !ok || a.o.Workers == 1 || a.o.Workers == 0 && runtime.GOMAXPROCS(0) < 2 {
+	if !ok || a.o.Workers == 1 || a.o.Workers == 0 && runtime.GOMAXPROCS(0) < 2 || a.config().Capture.Enabled {
 		return
 	}
-	a.helped = newParallel(s, a.engine, a.state, a.machine)
+	g := a.generation()
+	a.helped = newParallel(s, g.engine, a.state, g.machine)
 	a.source = a.helped
+}
+
+// adopt makes the events from now on go through another generation of rules.
+func (p *parallel) adopt(g *generation) {
+	p.drain()
+	p.engine = g.engine
+	g.engine.Adopt(p.c, g.machine, g.memo)
 }
 
 // Open is source.Source's; the source is open already.
