@@ -134,10 +134,16 @@ var errDry = errors.New("dry run")
 
 // Run starts everything, watches until ctx ends, a signal comes or the source has no more events,
 // and stops everything. An error means that gyr did not, or no longer, watch.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) error { return newApp(o).run(ctx) }
+
+// newApp returns an App that has not begun.
+func newApp(o Options) *App { return &App{o: o, cfg: o.Config, reload: newReloading()} }
+
+// run is Run for one App, once.
+func (a *App) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &App{o: o, cfg: o.Config, begun: time.Now(), cancel: cancel, reload: newReloading()}
+	a.begun, a.cancel = time.Now(), cancel
 	defer a.stop()
 	a.reload.tried = a.fingerprint(a.cfg)
 	for _, s := range a.steps() {

@@ -96,7 +96,8 @@ func (a *App) Reload(ctx context.Context, reason string) (*control.Reload, error
 func (a *App) startReload(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { a.runReloads(ctx) })
+	files := a.watchFiles()
+	running.Go(func() { a.runReloads(ctx, files) })
 	a.onStop(func() {
 		cancel()
 		running.Wait()
@@ -109,8 +110,7 @@ func (a *App) startReload(ctx context.Context) error {
 }
 
 // runReloads carries out one reload after the other until ctx ends.
-func (a *App) runReloads(ctx context.Context) {
-	files := a.watchFiles()
+func (a *App) runReloads(ctx context.Context, files *fileWatch) {
 	defer files.close()
 	for {
 		request := reloadRequest{}
@@ -146,22 +146,25 @@ func (a *App) tryReload(ctx context.Context, reason string) *control.Reload {
 	err := a.reloadInto(ctx, r)
 	g := a.generation()
 	r.Generation, r.InUse, r.OK = g.number, g.engine.Rules(), err == nil
+	var counter *atomic.Uint64
 	switch {
 	case err == nil:
-		a.reload.done.Add(1)
+		counter = &a.reload.done
 		a.sayReloaded(r)
 	case ctx.Err() != nil:
 		r.Error = errNoGeneration.Error()
+		return r
 	default:
+		counter = &a.reload.refused
 		a.refuse(r, err)
 	}
 	a.reload.last.Store(r)
+	counter.Add(1)
 	return r
 }
 
 // refuse says that a reload did not happen: in the log, to the outputs, and in r.
 func (a *App) refuse(r *control.Reload, err error) {
-	a.reload.refused.Add(1)
 	r.Error = err.Error()
 	what := r.Error
 	var mistakes *MistakesError

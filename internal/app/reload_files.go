@@ -16,9 +16,10 @@ type fileWatch struct {
 // watchFiles begins to watch, if the configuration wants that.
 func (a *App) watchFiles() *fileWatch {
 	f := &fileWatch{}
-	cfg, _ := a.readAgain()
-	a.reload.tried = a.fingerprint(cfg)
 	f.update(a)
+	if f.w != nil && a.filesDiffer() {
+		a.requestReload("a file changed during the start")
+	}
 	return f
 }
 
