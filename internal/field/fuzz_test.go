@@ -3,6 +3,8 @@
 package field
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
@@ -39,9 +41,71 @@ func FuzzGetters(f *testing.F) {
 				for i := range args[fd] {
 					get(fd, c, &args[fd][i])
 					if v, ok := fd.Value(c, &args[fd][i]); ok {
-						v.AppendText(nil)
-						v.AppendJSON(nil)
+						checkOutput(t, fd.Name, v)
 					}
+				}
+			}
+		}
+	})
+}
+
+// maxOutput bounds a field's text: a record has 64 KiB, of which each byte may be told in several.
+const maxOutput = 2 << 20
+
+// checkOutput holds a value's texts to be bounded, and its JSON to be some.
+func checkOutput(t *testing.T, name string, v Value) {
+	t.Helper()
+	text, js := v.AppendText(nil), v.AppendJSON(nil)
+	if len(text) > maxOutput || len(js) > 6*maxOutput {
+		t.Errorf("%s: %d bytes of text, %d of JSON", name, len(text), len(js))
+	}
+	if !json.Valid(js) {
+		t.Errorf("%s: not JSON: %q", name, js)
+	}
+}
+
+// pollExit is the event with a list of descriptors.
+const pollExit = 81
+
+// FuzzParams gives every parameter of an event the same bytes, of whatever type it is, and prints them all.
+func FuzzParams(f *testing.F) {
+	for i, info := range event.Infos() {
+		if len(info.Params) > 0 {
+			f.Add(uint16(i), []byte{2, 1, 0, 0, 0x7f, 0, 0, 0x80, 0xff, 1}, uint8(8))
+			f.Add(uint16(i), bytes.Repeat([]byte{0xff}, 40), uint8(i))
+		}
+	}
+	f.Add(uint16(pollExit), bytes.Repeat([]byte{1, 0, 0, 0}, 15_000), uint8(255))
+	cat := Default()
+	s := newScene(f)
+	whole := []*Field{cat.Lookup("evt.args"), cat.Lookup("evt.info"), cat.Lookup("evt.buffer"), cat.Lookup("fd.name"), cat.Lookup("fdlist.names"), cat.Lookup("fs.path.name")}
+	f.Fuzz(func(t *testing.T, typ uint16, data []byte, width uint8) {
+		info := event.Lookup(event.Type(typ % uint16(event.NumTypes)))
+		params := make([][]byte, len(info.Params))
+		for i := range params {
+			params[i] = data[:min(len(data), 60_000/max(len(params), 1))]
+			if i%2 == 0 && width < 64 {
+				params[i] = params[i][:min(len(params[i]), int(width))]
+			}
+		}
+		var ev event.Event
+		if ev.Decode(event.AppendRecord(nil, 1, 4, info.Code, params...)) != nil {
+			t.Skip()
+		}
+		c := fuzzContext(&ev, s.st, s.st.Thread(4), s.st.Process(4).FDs.Get(2), 2)
+		for _, fd := range whole {
+			if v, ok := fd.Value(c, &Arg{Index: -1}); ok {
+				checkOutput(t, fd.Name, v)
+			}
+		}
+		for i := range params {
+			for _, name := range []string{"evt.arg", "evt.rawarg"} {
+				fd, a, err := cat.Resolve(name, info.Params[i].Name, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v, ok := fd.Value(c, &a); ok {
+					checkOutput(t, name, v)
 				}
 			}
 		}
