@@ -104,6 +104,10 @@ type App struct {
 	// threads, processes and descriptors are the sizes of the state at the last look.
 	threads, processes, descriptors atomic.Int64
 
+	// turns counts the looks of the goroutine of the events: while it rises, they flow.
+	turns   atomic.Uint64
+	manager *serviceManager
+
 	control *control.Server // nil without
 }
 
@@ -118,6 +122,7 @@ func (a *App) steps() []step {
 	return []step{
 		{"log", a.openLog},
 		{"pid file", a.writePIDFile},
+		{"service manager", a.openServiceManager},
 		{"eBPF programs", a.loadPrograms},
 		{"rules", a.loadRules},
 		{"outputs", a.openOutputs},

@@ -233,6 +233,7 @@ func (l *loop) look(ctx context.Context) (done bool, err error) {
 
 // publish tells other goroutines how far the events are.
 func (l *loop) publish() {
+	l.turns.Add(1)
 	l.events.Store(l.n)
 	st := l.state.Stats()
 	l.threads.Store(int64(st.Threads))
@@ -277,6 +278,7 @@ func (a *App) sayWatching(how string) {
 	if a.replays() {
 		doing = "reading the capture"
 	}
+	a.manager.ready(doing)
 	a.log.Info(doing + how + fmt.Sprintf(" (started in %d ms)", time.Since(a.begun).Milliseconds()))
 	if a.o.Duration > 0 {
 		t := time.AfterFunc(a.o.Duration, func() { a.cancel(errTimeUp) })

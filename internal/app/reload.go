@@ -143,7 +143,9 @@ func (a *App) runReloads(ctx context.Context, files *fileWatch) {
 // tryReload carries out one reload and tells everybody what became of it.
 func (a *App) tryReload(ctx context.Context, reason string) *control.Reload {
 	r := &control.Reload{Reason: reason, Time: time.Now()}
+	a.manager.reloading()
 	err := a.reloadInto(ctx, r)
+	a.manager.ready("watching")
 	g := a.generation()
 	r.Generation, r.InUse, r.OK = g.number, g.engine.Rules(), err == nil
 	var counter *atomic.Uint64

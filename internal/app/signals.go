@@ -47,6 +47,7 @@ func (a *App) handleSignal(s os.Signal) {
 	case unix.SIGINT, unix.SIGTERM:
 		a.log.Info(s.String() + " received, stopping")
 		a.stopped.Store(true)
+		a.manager.stopping()
 		a.cancel(errSignal)
 		a.outputs.noWait()
 	case unix.SIGUSR1:
