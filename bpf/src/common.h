@@ -66,7 +66,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
  * does not, since the kernel takes that for a recursion. So each hook has its program twice there, and the
  * second does the work when it sees that the first is held up. It has scratch memory of its own.
  */
-enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_KINDS };
+enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_SUBMIT, SCRATCH_COMPLETE, SCRATCH_KINDS };
 #define SLOT_ITER 0 /* the iterators' slot comes first, then the kinds of each processor */
 
 /* A walk from a directory entry up to the root of its mount namespace. */
@@ -91,6 +91,9 @@ struct scratch {
 	u64 off, lens;
 	u64 overflow;
 	u64 file; /* the struct file behind the result */
+	u64 ring_file; /* of a call through an io_uring: the struct file that it is about, if known */
+	u32 via;  /* the call came through an io_uring: VIA_... */
+	u32 strange; /* of such a call: the current task is another process's */
 	u64 spare;
 	u64 in[2]; /* arguments of functions verified on their own: a pointer there is a plain number */
 	struct walk walk;
@@ -104,6 +107,13 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratch_map SEC(".maps");
+
+/*
+ * A call through an io_uring keeps the kernel's copies of its texts and structures in its scratch memory, in a
+ * part of data that no such record reaches. Its arguments that were pointers are then places in there, from 1.
+ */
+#define KEPT_AT 0xa000
+#define KEPT_MAX 0x2000
 
 /* What the loader says and changes while the programs run. It is mapped into the daemon. */
 struct control {
@@ -288,12 +298,29 @@ static __always_inline void put_u64(struct scratch *s, u64 v)
 }
 static __always_inline void put_none(struct scratch *s) { end_param(s, 0); }
 
+static __always_inline bool is_kept(struct scratch *s, u64 p) { return s->via && p <= KEPT_MAX; }
+
+/* kept is where the kept argument p lies. */
+static __always_inline u8 *kept(struct scratch *s, u64 p)
+{
+	return &s->data[KEPT_AT + LOW(p - 1, KEPT_MAX - 1)];
+}
+
+/* read_arg reads up to 31 bytes of what an argument points to. */
+static __always_inline long read_arg(struct scratch *s, void *to, u32 n, u64 p)
+{
+	if (is_kept(s, p))
+		return p ? bpf_probe_read_kernel(to, LOW(n, 31), kept(s, p)) : -1;
+	return bpf_probe_read_user(to, LOW(n, 31), (void *)p);
+}
+
 /* put_text copies a text with its final NUL from user or kernel memory; none if it cannot be read. */
 static __always_inline void put_user_text(struct scratch *s, u64 p, u32 max)
 {
 	long n = 0;
 	if (p && !s->overflow)
-		n = bpf_probe_read_user_str(here(s), max, (void *)p);
+		n = is_kept(s, p) ? bpf_probe_read_kernel_str(here(s), max, kept(s, p)) :
+				    bpf_probe_read_user_str(here(s), max, (void *)p);
 	end_param(s, n > 0 ? n : 0);
 }
 static __always_inline void put_kernel_text(struct scratch *s, u64 p, u32 max)

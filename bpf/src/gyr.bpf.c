@@ -5,6 +5,7 @@
 #include "task.h"
 #include "sock.h"
 #include "sys.h"
+#include "uring.h"
 #include "iter.h"
 
 /* The kernel lends most helpers to programs under the GPL alone, hence the second licence above. */

@@ -31,15 +31,16 @@ typedef _Bool bool;
 #define NULL ((void *)0)
 
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
-enum { BPF_ANY = 0 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum bpf_func_id { BPF_FUNC_task_pt_regs = 175 };
-enum { BPF_F_MMAPABLE = 1U << 10 };
+enum { BPF_F_NO_PREALLOC = 1U << 0, BPF_F_MMAPABLE = 1U << 10 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 #define CORE __attribute__((preserve_access_index))
@@ -312,6 +313,175 @@ struct unix_address {
 struct unix_sock {
 	struct unix_address *addr;
 	struct sock *peer;
+} CORE;
+
+/* io_uring: a request holds the prepared arguments of its operation in its first bytes. */
+struct filename {
+	const char *name;
+} CORE;
+struct delayed_filename {
+	struct filename *__incomplete_filename;
+} CORE;
+struct open_how {
+	u64 flags, mode, resolve;
+};
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+} CORE;
+struct io_open___delayed {
+	struct delayed_filename filename;
+} CORE;
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+} CORE;
+struct io_rename___delayed {
+	struct delayed_filename oldpath, newpath;
+} CORE;
+struct io_link {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+} CORE;
+struct io_link___delayed {
+	struct delayed_filename oldpath, newpath;
+} CORE;
+struct io_hardlink {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+} CORE;
+struct io_symlink {
+	int new_dfd;
+	struct filename *oldpath, *newpath;
+} CORE;
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+} CORE;
+struct io_unlink___delayed {
+	struct delayed_filename filename;
+} CORE;
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+} CORE;
+struct io_mkdir___delayed {
+	struct delayed_filename filename;
+} CORE;
+struct io_statx {
+	int dfd;
+	unsigned int mask, flags;
+	struct filename *filename;
+} CORE;
+struct io_statx___delayed {
+	struct delayed_filename filename;
+} CORE;
+struct kernel_xattr_ctx {
+	void *kname;
+	u32 flags;
+} CORE;
+struct io_xattr {
+	struct kernel_xattr_ctx ctx;
+	struct filename *filename;
+} CORE;
+struct io_xattr___delayed {
+	struct delayed_filename filename;
+} CORE;
+struct io_close {
+	int fd;
+	u32 file_slot;
+} CORE;
+struct io_connect {
+	void *addr;
+	int addr_len;
+} CORE;
+struct io_bind {
+	int addr_len;
+} CORE;
+struct io_listen {
+	int backlog;
+} CORE;
+struct io_accept {
+	int flags;
+	u32 file_slot;
+} CORE;
+struct io_socket {
+	int domain, type, protocol, flags;
+	u32 file_slot;
+} CORE;
+struct io_sr_msg {
+	void *umsg; /* or the buffer */
+	unsigned int len;
+	unsigned int msg_flags;
+	void *addr;
+} CORE;
+struct io_shutdown {
+	int how;
+} CORE;
+struct io_sync {
+	s64 len, off;
+	int mode;
+} CORE;
+struct io_ftrunc {
+	s64 len;
+} CORE;
+struct io_splice {
+	u64 len;
+	int splice_fd_in;
+	unsigned int flags;
+} CORE;
+struct io_uring_cmd {
+	u32 cmd_op;
+} CORE;
+struct io_pipe {
+	int *fds;
+	int flags;
+} CORE;
+struct kiocb {
+	s64 ki_pos;
+} CORE;
+struct io_rw {
+	struct kiocb kiocb;
+	u64 addr;
+	u32 len;
+} CORE;
+struct __kernel_sockaddr_storage {
+	u16 ss_family;
+} CORE;
+struct iou_vec {
+	int nr;
+} CORE;
+struct io_async_msghdr {
+	struct iou_vec vec;
+	struct __kernel_sockaddr_storage addr;
+} CORE;
+struct io_async_connect {
+	struct __kernel_sockaddr_storage address;
+} CORE;
+struct io_ring_ctx;
+struct io_cqe {
+	u64 user_data;
+	int res;
+	int fd;
+} CORE;
+struct io_kiocb {
+	u8 opcode;
+	u32 flags; /* wider in newer kernels: only its low half is read */
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	void *async_data;
+	u64 user_data;
+} CORE;
+struct io_uring_cqe {
+	u64 user_data;
+	int res;
+	u32 flags;
 } CORE;
 
 struct seq_file;

@@ -96,7 +96,7 @@ struct row {
 	u16 event;
 	u8 ops_len;
 	u8 critical;
-	u32 unused;
+	u32 ring; /* the event says whether it came through an io_uring */
 	struct op ops[MAX_OPS];
 };
 struct {
@@ -337,6 +337,14 @@ static __always_inline void plain_op(struct scratch *s, struct op *op, u64 v, u6
 	}
 }
 
+/* how is a member of struct open_how. */
+static __always_inline u64 how(struct scratch *s, u64 p, u32 off)
+{
+	u64 v = 0;
+	read_arg(s, &v, 8, p + off);
+	return v;
+}
+
 static __always_inline void file_op(struct scratch *s, struct op *op, u64 v, u64 v2)
 {
 	struct file *f = s->file ? AS(struct file, s->file) : NULL;
@@ -348,9 +356,9 @@ static __always_inline void file_op(struct scratch *s, struct op *op, u64 v, u64
 	case OP_FILE_PATH: put_file_path(s, f); break;
 	case OP_FILE_NLINK: put_u32(s, f ? GET(f, f_inode, i_nlink) : 0); break;
 	case OP_FILE_MNT: put_u32(s, f ? s->walk.mnt_id : 0); break;
-	case OP_HOW_FLAGS: put_u32(s, file_flags(f, open_flags(user_u64(v)))); break;
-	case OP_HOW_MODE: put_u32(s, open_mode(user_u64(v), user_u64(v + 8))); break;
-	case OP_HOW_RESOLVE: put_u32(s, translate(op->map, user_u64(v + 16), true)); break;
+	case OP_HOW_FLAGS: put_u32(s, file_flags(f, open_flags(how(s, v, 0) & ~(s->via ? K_O_LARGEFILE : 0)))); break;
+	case OP_HOW_MODE: put_u32(s, open_mode(how(s, v, 0), how(s, v, 8))); break;
+	case OP_HOW_RESOLVE: put_u32(s, translate(op->map, how(s, v, 16), true)); break;
 	case OP_REAL_PATH:
 	case OP_REAL_TARGET:
 	case OP_REAL_DEV:
@@ -365,9 +373,17 @@ static __always_inline void file_op(struct scratch *s, struct op *op, u64 v, u64
 	}
 }
 
+/* arg_file is the open file behind the descriptor in an argument. */
+static __always_inline struct file *arg_file(struct scratch *s, u32 arg)
+{
+	if (s->via && arg != 6 && s->ring_file)
+		return AS(struct file, s->ring_file);
+	return s->strange ? NULL : fd_file(CURRENT(), (s32)s->args[LOW(arg, 7)]);
+}
+
 static __always_inline struct sock *arg_sock(struct scratch *s, u32 arg)
 {
-	struct socket *sock = file_socket(fd_file(CURRENT(), (s32)s->args[LOW(arg, 7)]));
+	struct socket *sock = file_socket(arg_file(s, arg));
 	return sock ? GET(sock, sk) : NULL;
 }
 
@@ -390,8 +406,8 @@ __noinline int put_message(u32 key, u32 kind, u64 p)
 		put_iov(s->slot, m.iov, m.iovlen, snap(res >= 0 ? res : iov_size(s->slot, m.iov, m.iovlen)));
 		break;
 	case OP_MSG_SIZE: put_u32(s, iov_size(s->slot, m.iov, m.iovlen)); break;
-	case OP_MSG_OUT: put_tuple(s, fd_file(CURRENT(), (s32)s->args[0]), true, m.name); break;
-	case OP_MSG_IN: put_tuple(s, fd_file(CURRENT(), (s32)s->args[0]), false, m.name); break;
+	case OP_MSG_OUT: put_tuple(s, arg_file(s, 0), true, m.name); break;
+	case OP_MSG_IN: put_tuple(s, arg_file(s, 0), false, m.name); break;
 	default:
 		put_user_bytes(s, m.control, m.controllen > 1024 ? 1024 : m.controllen);
 		break;
@@ -448,7 +464,7 @@ static __always_inline void socket_op(struct scratch *s, struct op *op, u64 v, u
 		if (res < 0 && !(op->kind == OP_TUPLE_DONE && res == -EINPROGRESS))
 			put_none(s);
 		else
-			put_tuple(s, fd_file(CURRENT(), (s32)v), op->kind != OP_TUPLE_IN, v2);
+			put_tuple(s, arg_file(s, op->arg), op->kind != OP_TUPLE_IN, v2);
 		break;
 	case OP_IOV: /* op.imm: the call receives, so that nothing is there if it failed */
 		put_iov(s->slot, v, v2, res < 0 && op->imm ? 0 : snap(res >= 0 ? res : iov_size(s->slot, v, v2)));

@@ -40,7 +40,7 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 p, u32 len)
 {
 	struct any_addr a = {};
 	u32 n = len > sizeof(a) ? sizeof(a) : len;
-	if (!p || len < 2 || s->overflow || bpf_probe_read_user(&a, LOW(n, 31), (void *)p)) {
+	if (!p || len < 2 || s->overflow || read_arg(s, &a, n, p)) {
 		put_none(s);
 		return;
 	}
@@ -59,7 +59,10 @@ static __always_inline void put_sockaddr(struct scratch *s, u64 p, u32 len)
 		u32 max = len - 2 > UNIX_PATH_MAX ? UNIX_PATH_MAX : len - 2;
 		u32 skip = max > 0 && ((u8 *)&a)[2] == 0 ? 1 : 0;
 		at_u8(s, 0, AF_UNIX);
-		long got = bpf_probe_read_user_str(at(s, 1), LOW(max - skip + 1, 127), (void *)(p + 2 + skip));
+		u64 name = p + 2 + skip;
+		u32 room = LOW(max - skip + 1, 127);
+		long got = is_kept(s, name) ? bpf_probe_read_kernel_str(at(s, 1), room, kept(s, name)) :
+					      bpf_probe_read_user_str(at(s, 1), room, (void *)name);
 		if (got <= 0) {
 			at_u8(s, 1, 0);
 			got = 1;
@@ -93,7 +96,7 @@ __noinline int tuple(u32 key, bool out, u64 usr)
 		u32 local = GET(sk, __sk_common.skc_rcv_saddr), remote = GET(sk, __sk_common.skc_daddr);
 		if (!local)
 			local = BPF_CORE_READ((struct inet_sock *)sk, inet_saddr);
-		if (!rport && usr && !bpf_probe_read_user(&a, 8, (void *)usr) && a.family == AF_INET) {
+		if (!rport && usr && !read_arg(s, &a, 8, usr) && a.family == AF_INET) {
 			remote = a.v4;
 			rport = bpf_ntohs(a.port);
 		}
@@ -110,7 +113,7 @@ __noinline int tuple(u32 key, bool out, u64 usr)
 		at_u8(s, 0, AF_INET6);
 		bpf_probe_read_kernel(at(s, out ? 1 : 19), 16, (void *)local);
 		bpf_probe_read_kernel(at(s, out ? 19 : 1), 16, (void *)remote);
-		if (!rport && usr && !bpf_probe_read_user(&a, 24, (void *)usr) && a.family == AF_INET6) {
+		if (!rport && usr && !read_arg(s, &a, 24, usr) && a.family == AF_INET6) {
 			bpf_probe_read_kernel(at(s, out ? 19 : 1), 16, a.v6);
 			rport = bpf_ntohs(a.port);
 		}
@@ -128,8 +131,10 @@ __noinline int tuple(u32 key, bool out, u64 usr)
 		long got = 0;
 		u8 first = 0;
 		if (out && !peer && usr) {
-			bpf_probe_read_user(&first, 1, (void *)(usr + 2));
-			got = bpf_probe_read_user_str(at(s, 17), UNIX_PATH_MAX, (void *)(usr + 2 + !first));
+			read_arg(s, &first, 1, usr + 2);
+			usr += 2 + !first;
+			got = is_kept(s, usr) ? bpf_probe_read_kernel_str(at(s, 17), UNIX_PATH_MAX, kept(s, usr)) :
+						bpf_probe_read_user_str(at(s, 17), UNIX_PATH_MAX, (void *)usr);
 		} else {
 			u64 addr = (u64)BPF_CORE_READ(named, addr);
 			if (addr) {

@@ -362,6 +362,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	if (!s)
 		return 0;
 	s->compat = compat;
+	s->via = 0;
+	s->strange = 0;
 	s->args[6] = ret;
 	s->args[7] = 0;
 #ifdef __TARGET_ARCH_arm64

@@ -26,7 +26,7 @@ const (
 )
 
 // scratchKinds is SCRATCH_KINDS of bpf/src/common.h.
-const scratchKinds = 4
+const scratchKinds = 6
 
 // iterPrograms need sleepable iterators; the snapshot can do without them.
 var iterPrograms = []string{"dump_task", "dump_file"}
@@ -39,8 +39,11 @@ type Programs struct {
 	coll   *ebpf.Collection
 	second *ebpf.Collection // nil where programs cannot be held up
 	form   string
-	misses []string
-	err    error
+	ring   ringForm
+	// ringSubmit is the tracepoint of submissions to an io_uring.
+	ringSubmit string
+	misses     []string
+	err        error
 }
 
 // Load begins to load the programs for a source of that configuration and returns at once. Config.Syscalls
@@ -166,6 +169,9 @@ func (p *Programs) spec(form string) (*ebpf.CollectionSpec, error) {
 	if p.cfg.NoIterators {
 		dropIterators(spec)
 	}
+	if err := p.prepareRings(spec); err != nil {
+		return nil, err
+	}
 	return spec, nil
 }
 
@@ -185,6 +191,9 @@ func fillTables(coll *ebpf.Collection) error {
 		if err := coll.Maps["translations"].Put(uint32(i), translations[i].forKernel()); err != nil {
 			return fmt.Errorf("set translation %d: %w", i, err)
 		}
+	}
+	if err := fillRingCalls(coll); err != nil {
+		return err
 	}
 	table := coll.Maps["numbers32"]
 	if table == nil {

@@ -127,7 +127,7 @@ type kernelRow struct {
 	Event    uint16
 	OpsLen   uint8
 	Critical uint8
-	_        uint32
+	Ring     uint32 // the event says whether it came through an io_uring
 	Ops      [maxOps]op
 }
 

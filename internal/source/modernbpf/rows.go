@@ -234,6 +234,9 @@ func forKernel(s *event.Syscall, nr int) (kernelRow, uint8) {
 	if r.critical {
 		k.Critical = 1
 	}
+	if event.Lookup(r.event).ParamIndex(event.ParamIOUring) >= 0 {
+		k.Ring = 1
+	}
 	copy(k.Ops[:], r.ops)
 	return k, r.want
 }

@@ -89,6 +89,8 @@ type Source struct {
 	coll *ebpf.Collection
 	more *ebpf.Collection // the second programs, or nil
 	form string
+	// ringSubmit is the tracepoint of submissions to an io_uring.
+	ringSubmit string
 
 	links    []link.Link
 	progs    []*ebpf.Program // attached, the first ones
@@ -136,7 +138,7 @@ func (s *Source) Open(context.Context) (err error) {
 	if s.coll, s.more, err = progs.take(); err != nil {
 		return err
 	}
-	s.form, s.misses = progs.form, progs.misses
+	s.form, s.misses, s.ringSubmit = progs.form, progs.misses, progs.ringSubmit
 	if err := s.openRings(); err != nil {
 		return err
 	}
@@ -246,7 +248,32 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 			s.progs = append(s.progs, p)
 		}
 	}
+	s.attachRings(coll)
 	return nil
+}
+
+// attachRings attaches the programs that see io_uring, as far as the kernel has their tracepoints.
+func (s *Source) attachRings(coll *ebpf.Collection) {
+	for _, h := range ringHooks {
+		p := coll.Programs[h.program]
+		if p == nil {
+			continue
+		}
+		name := h.tracepoint
+		if name == ringHooks[0].tracepoint {
+			name = s.ringSubmit
+		}
+		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p})
+		if err != nil {
+			s.misses = append(s.misses, fmt.Sprintf("calls through an io_uring are not seen entirely: no tracepoint %s: %v", name, err))
+			continue
+		}
+		s.links = append(s.links, l)
+		s.hooked = append(s.hooked, hooked{name: h.program, prog: p, link: l, second: coll == s.more})
+		if coll == s.coll {
+			s.progs = append(s.progs, p)
+		}
+	}
 }
 
 // tailPrograms are the programs by their slot, the values of control.want.
