@@ -26,6 +26,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/source/modernbpf"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
+	"github.com/gyrfalcon/gyrfalcon/internal/web"
 )
 
 // Options say what to run.
@@ -85,12 +86,21 @@ type App struct {
 	counters      engine.Counters
 	reload        reloading
 
-	outputs  outputs
-	state    *state.State
-	source   source.Source
-	helped   *parallel // the source, if a second goroutine helps with a replay
-	drops    *dropMonitor
-	capture  *capturing // nil unless rules write captures
+	outputs outputs
+	state   *state.State
+	source  source.Source
+	helped  *parallel // the source, if a second goroutine helps with a replay
+	drops   *dropMonitor
+	capture *capturing  // nil unless rules write captures
+	web     *web.Server // nil: none
+	board   board
+	dog     watchdog
+	watched outputWatch
+
+	identified identified
+	// beat is when the goroutine of the events last looked around, in ns since 1970.
+	beat atomic.Int64
+
 	programs *modernbpf.Programs
 	watcher  sync.WaitGroup
 
@@ -128,9 +138,13 @@ func (a *App) steps() []step {
 		{"outputs", a.openOutputs},
 		{"state", a.buildState},
 		{"signals", a.handleSignals},
+		{"web server", a.openWeb},
 		{"source", a.openSource},
+		{"watch over itself", a.watchSelf},
 		{"reload", a.startReload},
 		{"control", a.openControl},
+		{"metrics", a.startMetrics},
+		{"web service", a.serveWeb},
 	}
 }
 
@@ -142,7 +156,9 @@ var errDry = errors.New("dry run")
 func Run(ctx context.Context, o Options) error { return newApp(o).run(ctx) }
 
 // newApp returns an App that has not begun.
-func newApp(o Options) *App { return &App{o: o, cfg: o.Config, reload: newReloading()} }
+func newApp(o Options) *App {
+	return &App{o: o, cfg: o.Config, reload: newReloading(), board: board{came: make(chan struct{}, 1)}}
+}
 
 // run is Run for one App, once.
 func (a *App) run(ctx context.Context) error {

@@ -59,9 +59,6 @@ func (a *App) openSource(ctx context.Context) error {
 			a.log.Warn(s)
 		}
 	}
-	if !a.replays() {
-		a.watchDrops(ctx)
-	}
 	return a.openCapture()
 }
 
@@ -79,37 +76,6 @@ func (a *App) fillState() error {
 	return nil
 }
 
-// watchDrops starts the watch over lost events.
-func (a *App) watchDrops(ctx context.Context) {
-	counter, ok := a.source.(source.Counter)
-	if !ok {
-		return
-	}
-	a.drops = newDropMonitor(a.cfg.SyscallEventDrops, counter.Stats)
-	a.onReload(a.drops)
-	a.drops.log, a.drops.send, a.drops.hostname = a.log, a.send, a.generation().machine.Hostname
-	done := make(chan struct{})
-	a.watcher.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case now := <-tick.C:
-				if err := a.drops.check(now); err != nil {
-					a.log.Error(err.Error())
-					a.cancel(err)
-				}
-			}
-		}
-	})
-	a.onStop(func() {
-		close(done)
-		a.watcher.Wait()
-	})
-}
-
 // pause is how many events pass between two looks at the clock and at the context.
 const pause = 1 << 10
 
@@ -120,9 +86,12 @@ type loop struct {
 	ev     event.Event
 	c      *field.Context
 	n      uint64    // events so far
+	newest uint64    // time of the newest of them, ns since 1970
 	test   *selfTest // nil once it is over
 	ending *ending   // nil until somebody wants to stop
 	prompt func() bool
+	meter  meter
+	silent silence
 }
 
 // watch moves events from the source through state and engine until ctx ends or the source does.
@@ -133,6 +102,8 @@ func (a *App) watch(ctx context.Context) (err error) {
 	if p, ok := a.source.(source.Prompter); ok {
 		l.prompt = p.Prompt
 	}
+	l.meter.live = !a.replays()
+	l.meter.use(g.engine, nil)
 	if l.test, err = a.beginSelfTest(); err != nil {
 		return err
 	}
@@ -147,6 +118,8 @@ func (a *App) watch(ctx context.Context) (err error) {
 				done, err = l.look(ctx)
 			}
 		case errors.Is(err, source.ErrIdle):
+			l.meter.rested = true
+			l.noteSilence(time.Now())
 			if l.capture != nil {
 				l.capture.idle()
 			}
@@ -171,15 +144,22 @@ func (l *loop) process() {
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}
-	l.n++
+	l.meter.count(&l.ev)
 	if l.helped != nil {
+		l.n++
 		l.helped.process(&l.ev)
 		return
 	}
 	th, fd, num := l.state.Apply(&l.ev)
+	if l.dog.active() && l.dog.own(&l.ev) {
+		l.state.After(&l.ev)
+		return
+	}
+	l.n++
+	l.newest = l.ev.Time()
 	if tests, _ := l.engine.Tests(l.ev.Type()); tests && !l.prompt() {
 		l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
-		l.engine.Process(l.c)
+		l.evaluate()
 	} else {
 		l.c.Pass(l.ev.Time())
 	}
@@ -200,6 +180,7 @@ func (l *loop) adopt(g *generation) {
 	} else {
 		g.engine.Adopt(l.c, g.machine, g.memo)
 	}
+	l.meter.use(g.engine, l.engine)
 	l.engine = g.engine
 	l.outputs.swap(g.outputs)
 	if l.capture != nil {
@@ -213,20 +194,27 @@ func (l *loop) adopt(g *generation) {
 // look is what is done from time to time: it looks whether somebody wants to stop and how the
 // self-test goes.
 func (l *loop) look(ctx context.Context) (done bool, err error) {
+	now := time.Now()
+	l.beat.Store(now.UnixNano())
+	l.answer()
 	l.publish()
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}
 	switch {
 	case l.ending != nil:
-		if time.Now().After(l.ending.until) {
+		if now.After(l.ending.until) {
 			l.log.Error("the source did not end in time, events were left unread")
 			return true, nil
 		}
 	case ctx.Err() != nil:
 		l.ending = l.beginEnd()
 	case l.test != nil:
-		l.test, err = l.tickSelfTest(l.test, l.n)
+		if l.test, err = l.tickSelfTest(l.test, l.n); l.test == nil && err == nil {
+			l.beginWatchdog(now)
+		}
+	default:
+		err = l.dog.tick(now)
 	}
 	return false, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
+	"github.com/gyrfalcon/gyrfalcon/internal/metric"
 	"github.com/gyrfalcon/gyrfalcon/internal/rule"
 	"github.com/gyrfalcon/gyrfalcon/internal/ruletest"
 	"github.com/gyrfalcon/gyrfalcon/rules"
@@ -26,6 +27,8 @@ type Rules struct {
 	Set *rule.Set
 	// Names are the files, or "the embedded rules".
 	Names []string
+	// Files are all files with their hashes, for metrics.
+	Files []metric.File
 }
 
 // errNoRules is what Falco says, too, when it has no rules file.
@@ -54,7 +57,8 @@ func LoadRules(cfg *config.Config, paths []string, cat *field.Catalogue) (*Rules
 	if len(files) == 0 {
 		return nil, errNoRules
 	}
-	return &Rules{Set: rule.Load(readRules(files), ruleOptions(cfg, cat)), Names: files}, nil
+	sources := readRules(files)
+	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: files, Files: rulesFiles(sources)}, nil
 }
 
 // readRules reads files of rules; what cannot be read becomes a problem of its file.
@@ -83,7 +87,7 @@ func loadEmbedded(cfg *config.Config, cat *field.Catalogue) (*Rules, error) {
 		return nil, err
 	}
 	sources = append(sources, readRules(local)...)
-	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: append([]string{"the embedded rules"}, local...)}, nil
+	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: append([]string{"the embedded rules"}, local...), Files: rulesFiles(sources)}, nil
 }
 
 // expandRules replaces directories by their YAML files. Paths that do not exist are an error if

@@ -71,7 +71,7 @@ func (a *App) losses() string {
 		stats = counter.Stats()
 	}
 	if a.drops != nil {
-		fmt.Fprintf(&b, "Syscall event drop monitoring:\n   - event drop detected: %d occurrences\n   - num times actions taken: %d\n", a.drops.detections, a.drops.actions)
+		fmt.Fprintf(&b, "Syscall event drop monitoring:\n   - event drop detected: %d occurrences\n   - num times actions taken: %d\n", a.drops.detections.Load(), a.drops.actions.Load())
 	}
 	if a.o.Verbose {
 		if counts {

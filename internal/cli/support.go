@@ -19,7 +19,7 @@ import (
 type supportInfo struct {
 	Cmdline    string         `json:"cmdline"`
 	Config     string         `json:"config"`
-	EngineInfo versions       `json:"engine_info"`
+	EngineInfo app.Versions   `json:"engine_info"`
 	Findings   []string       `json:"gyr:doctor"`
 	RulesFiles []supportRules `json:"rules_files"`
 	System     systemInfo     `json:"system_info"`
@@ -58,14 +58,14 @@ func (o *options) printSupport(cfg *config.Config) error {
 	info := supportInfo{
 		Cmdline:    cmdline(os.Args),
 		Config:     string(merged.AppendYAML(nil, false)),
-		EngineInfo: currentVersions(),
+		EngineInfo: app.CurrentVersions(),
 		RulesFiles: []supportRules{},
 		System: systemInfo{
 			Machine: unix.ByteSliceToString(uts.Machine[:]), Nodename: unix.ByteSliceToString(uts.Nodename[:]),
 			Release: unix.ByteSliceToString(uts.Release[:]), Sysname: unix.ByteSliceToString(uts.Sysname[:]),
 			Version: unix.ByteSliceToString(uts.Version[:]),
 		},
-		Version: currentVersions().Falco,
+		Version: app.CurrentVersions().Falco,
 	}
 	for _, f := range app.Diagnose(false) {
 		info.Findings = append(info.Findings, fmt.Sprintf("%s  %s: %s", f.Verdict, f.Name, f.Detail))

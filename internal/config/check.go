@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -26,9 +27,8 @@ var pendings = []pending{
 	}, "the kernel is watched by modern_ebpf instead of this driver"},
 	{"engine.kind", true, func(c *Config, _ *Value) bool { return c.Engine.Kind == EngineGVisor },
 		"not supported (Falco removed it in 0.44)"},
-	{"webserver.enabled", false, func(c *Config, _ *Value) bool { return c.Webserver.Enabled }, "not implemented yet, ignored: no health check, versions or metrics are served"},
-	{"metrics.enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled }, "not implemented yet, ignored: no figures are written"},
-	{"syscall_event_timeouts", false, func(*Config, *Value) bool { return true }, "not implemented yet, ignored: long times without an event are not reported"},
+	{"metrics.jemalloc_stats_enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled && c.Metrics.JemallocStatsEnabled },
+		"gyr has no jemalloc, the figures of Go's heap are told instead"},
 }
 
 // A removal is a key that older versions of Falco had.
@@ -139,9 +139,7 @@ func (d *Document) check(c *Config) {
 	if c.ProgramOutput.Enabled && strings.TrimSpace(c.ProgramOutput.Program) == "" {
 		d.report(d.at("program_output"), CodeValue, diag.Error, "program_output is enabled without a program", "")
 	}
-	if c.Webserver.ListenPort < 1 || c.Webserver.ListenPort > 65535 {
-		d.report(d.at("webserver.listen_port"), CodeValue, diag.Error, fmt.Sprintf("webserver.listen_port: %d is not a port (1 to 65535)", c.Webserver.ListenPort), "")
-	}
+	d.checkWebserver(c)
 	if m := c.Capture.Mode; m != CaptureRules && m != CaptureAllRules {
 		d.report(d.at("capture.mode"), CodeValue, diag.Error, fmt.Sprintf("capture.mode: %q is not one of rules, all_rules", m), "")
 	}
@@ -159,6 +157,33 @@ func (d *Document) check(c *Config) {
 			c.RulesFiles = c.RulesFile
 		}
 		d.report(d.at("rules_file"), CodeKey, diag.Warning, "rules_file is deprecated", "use rules_files")
+	}
+}
+
+// checkWebserver looks at the port and the paths.
+func (d *Document) checkWebserver(c *Config) {
+	w := &c.Webserver
+	if w.ListenPort < 1 || w.ListenPort > 65535 {
+		d.report(d.at("webserver.listen_port"), CodeValue, diag.Error, fmt.Sprintf("webserver.listen_port: %d is not a port (1 to 65535)", w.ListenPort), "")
+	}
+	endpoint, at := w.K8sHealthzEndpoint, d.at("webserver.k8s_healthz_endpoint")
+	switch {
+	case !strings.HasPrefix(endpoint, "/") || strings.ContainsAny(endpoint, "{}?# \t\r\n") || endpoint != path.Clean(endpoint):
+		d.report(at, CodeValue, diag.Error, fmt.Sprintf("webserver.k8s_healthz_endpoint: %q is not a plain path", endpoint), "it begins with a slash, as in /healthz")
+	case endpoint == "/metrics" || endpoint == "/versions":
+		d.report(at, CodeValue, diag.Error, fmt.Sprintf("webserver.k8s_healthz_endpoint: %q is served already", endpoint), "use another one, as /healthz")
+	}
+	if w.SSLEnabled && w.SSLCertificate == "" {
+		d.report(d.at("webserver.ssl_enabled"), CodeValue, diag.Error, "webserver.ssl_enabled is set, but webserver.ssl_certificate names no file", "")
+	}
+	if w.Enabled && w.PrometheusMetricsEnabled && !c.Metrics.Enabled {
+		d.report(d.at("webserver.prometheus_metrics_enabled"), CodeValue, diag.Warning, "webserver.prometheus_metrics_enabled needs metrics.enabled, too: /metrics is not served", "set metrics.enabled: true")
+	}
+	if m := &c.Metrics; m.Enabled && !m.OutputRule && m.OutputFile == "" && !(w.Enabled && w.PrometheusMetricsEnabled) {
+		d.report(d.at("metrics.enabled"), CodeValue, diag.Warning, "metrics.enabled is set, but the figures go nowhere", "set metrics.output_rule, metrics.output_file or webserver.prometheus_metrics_enabled")
+	}
+	if c.SyscallEventTimeouts.MaxConsecutives < 1 {
+		d.report(d.at("syscall_event_timeouts.max_consecutives"), CodeValue, diag.Error, "syscall_event_timeouts.max_consecutives: 0 is too small (at least 1)", "")
 	}
 }
 

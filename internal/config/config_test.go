@@ -88,9 +88,27 @@ falco.yaml:2:17: error: program_output is enabled without a program [CONFIG_VALU
 		},
 		{
 			name:    "what is harmless warns",
-			content: "webserver:\n  enabled: true\nmetrics: {enabled: true, interval: 1h}\n",
-			want: `falco.yaml:2:12: warning: webserver.enabled: true: not implemented yet, ignored: no health check, versions or metrics are served [CONFIG_UNSUPPORTED]
-falco.yaml:3:20: warning: metrics.enabled: true: not implemented yet, ignored: no figures are written [CONFIG_UNSUPPORTED]`,
+			content: "webserver:\n  enabled: true\n  prometheus_metrics_enabled: true\n",
+			want:    "falco.yaml:3:31: warning: webserver.prometheus_metrics_enabled needs metrics.enabled, too: /metrics is not served [CONFIG_VALUE] (set metrics.enabled: true)",
+		},
+		{
+			name:    "figures that go nowhere",
+			content: "metrics: {enabled: true, output_rule: false, jemalloc_stats_enabled: true}\n",
+			want: `falco.yaml:1:20: warning: metrics.enabled is set, but the figures go nowhere [CONFIG_VALUE] (set metrics.output_rule, metrics.output_file or webserver.prometheus_metrics_enabled)
+falco.yaml:1:70: warning: metrics.jemalloc_stats_enabled: true: gyr has no jemalloc, the figures of Go's heap are told instead [CONFIG_UNSUPPORTED]`,
+		},
+		{
+			name:    "web server",
+			content: "webserver:\n  listen_port: 70000\n  k8s_healthz_endpoint: health/{x}\n  ssl_enabled: true\n  ssl_certificate: ''\n",
+			want: `falco.yaml:2:16: error: webserver.listen_port: 70000 is not a port (1 to 65535) [CONFIG_VALUE]
+falco.yaml:3:25: error: webserver.k8s_healthz_endpoint: "health/{x}" is not a plain path [CONFIG_VALUE] (it begins with a slash, as in /healthz)
+falco.yaml:4:16: error: webserver.ssl_enabled is set, but webserver.ssl_certificate names no file [CONFIG_VALUE]`,
+		},
+		{
+			name:    "health check in the way",
+			content: "webserver: {k8s_healthz_endpoint: /metrics}\nsyscall_event_timeouts: {max_consecutives: 0}\n",
+			want: `falco.yaml:1:35: error: webserver.k8s_healthz_endpoint: "/metrics" is served already [CONFIG_VALUE] (use another one, as /healthz)
+falco.yaml:2:44: error: syscall_event_timeouts.max_consecutives: 0 is too small (at least 1) [CONFIG_VALUE]`,
 		},
 		{
 			name:    "removed keys",

@@ -226,7 +226,7 @@ type GRPC struct {
 type Webserver struct {
 	// Enabled switches the server on.
 	Enabled bool `yaml:"enabled"`
-	// Threadiness is accepted for Falco's files; every connection has its own goroutine.
+	// Threadiness is how many requests are served at the same time, others wait; 0: one for each processor.
 	Threadiness NonNegative `yaml:"threadiness"`
 	// ListenPort is the TCP port.
 	ListenPort NonNegative `yaml:"listen_port"`
@@ -238,7 +238,7 @@ type Webserver struct {
 	PrometheusMetricsEnabled bool `yaml:"prometheus_metrics_enabled"`
 	// SSLEnabled serves HTTPS.
 	SSLEnabled bool `yaml:"ssl_enabled"`
-	// SSLCertificate is a PEM file with certificate and private key.
+	// SSLCertificate is a PEM file with certificate and private key; a changed file is read again.
 	SSLCertificate string `yaml:"ssl_certificate"`
 }
 
@@ -296,7 +296,7 @@ type Metrics struct {
 	LibbpfStatsEnabled bool `yaml:"libbpf_stats_enabled"`
 	// PluginsMetricsEnabled adds the figures of plugins.
 	PluginsMetricsEnabled bool `yaml:"plugins_metrics_enabled"`
-	// JemallocStatsEnabled would add figures of an allocator that gyr does not have.
+	// JemallocStatsEnabled adds figures of Go's heap; gyr does not have the allocator jemalloc.
 	JemallocStatsEnabled bool `yaml:"jemalloc_stats_enabled"`
 	// ConvertMemoryToMB tells memory in megabytes instead of kilobytes.
 	ConvertMemoryToMB bool `yaml:"convert_memory_to_mb"`

@@ -33,7 +33,7 @@ var BufferKinds = []BufferKind{
 }
 
 // kindOf is the place of each event's kind in BufferKinds, or -1.
-var kindOf = func() (kinds [event.NumPublished]int) {
+var kindOf = func() (kinds [event.NumTypes]int) {
 	for t := range kinds {
 		info := event.Lookup(event.Type(t))
 		kinds[t] = slices.IndexFunc(BufferKinds, func(k BufferKind) bool { return slices.Contains(k.events, info.Name) })

@@ -76,7 +76,7 @@ var captureRows = []Row{
 			if s.Details == nil {
 				return
 			}
-			var lost [event.NumPublished]uint64
+			var lost [event.NumTypes]uint64
 			for _, l := range s.Details.Lost {
 				if int(l.Type) < len(lost) {
 					lost[l.Type] += l.Events
@@ -97,7 +97,7 @@ var captureRows = []Row{
 }
 
 // byType adds a sample for every name of events with a count; codes with one name are summed up.
-func byType(counts *[event.NumPublished]uint64, add func(Sample)) {
+func byType(counts *[event.NumTypes]uint64, add func(Sample)) {
 	sums := map[string]uint64{}
 	var order []string
 	for t, n := range counts {

@@ -57,12 +57,12 @@ type Interface struct {
 // Loop is what only the goroutine that reads events knows. It publishes a copy when it is asked.
 type Loop struct {
 	Events uint64 // taken from the source
-	Types  [event.NumPublished]uint64
+	Types  [event.NumTypes]uint64
 	State  state.Stats
 	// Containers are those of running processes; Unknown are those that no runtime describes.
 	Containers, Unknown int
 	Rules               []Rule
-	Costs               [event.NumPublished]engine.Sample
+	Costs               [event.NumTypes]engine.Sample
 	Delay               Delay
 }
 
