@@ -144,9 +144,9 @@ func (l *loop) process() {
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}
-	l.meter.count(&l.ev)
 	if l.helped != nil {
 		l.n++
+		l.meter.count(&l.ev)
 		l.helped.process(&l.ev)
 		return
 	}
@@ -157,6 +157,7 @@ func (l *loop) process() {
 	}
 	l.n++
 	l.newest = l.ev.Time()
+	l.meter.count(&l.ev)
 	if tests, _ := l.engine.Tests(l.ev.Type()); tests && !l.prompt() {
 		l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
 		l.evaluate()
