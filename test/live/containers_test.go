@@ -106,7 +106,7 @@ func TestContainers(t *testing.T) {
 }
 
 // start runs a container that goes when the test ends.
-func (y *yard) start(e *engine, name, script string) string {
+func (y *yard) start(e *runtimeTools, name, script string) string {
 	y.t.Helper()
 	id, err := e.run(y, name, script)
 	if err == nil && id == "" {
@@ -127,7 +127,7 @@ func (y *yard) start(e *engine, name, script string) string {
 }
 
 // checkEngine asks after all signs of a runtime's containers.
-func (w *watcher) checkEngine(t *testing.T, y *yard, e *engine, old string) {
+func (w *watcher) checkEngine(t *testing.T, y *yard, e *runtimeTools, old string) {
 	sign := func(kind string) string { return "gyrsign-" + e.name + "-" + kind }
 	young := y.start(e, "young-"+e.name, fmt.Sprintf(": > /tmp/%s; (busybox sh -c 'busybox true %s; :'; :); busybox sleep 60", sign(signFirst), sign(signGrand)))
 	if young == "" {

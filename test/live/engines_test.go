@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// engine is one container runtime, running in a directory and a network of its own.
-type engine struct {
+// runtimeTools is one container runtime, running in a directory and a network of its own.
+type runtimeTools struct {
 	name  string
 	typ   string   // container.type of its containers
 	tools []string // what it takes
@@ -160,7 +160,7 @@ func (y *yard) daemon(ready []string, argv ...string) error {
 func (y *yard) at(name string) string { return filepath.Join(y.dir, name) }
 
 // engines are the runtimes that are tested.
-var engines = []engine{
+var engines = []runtimeTools{
 	{name: "runc", typ: "docker", tools: []string{"runc"},
 		run: runRunc,
 		enter: func(y *yard, id, user string, argv ...string) error {
@@ -300,7 +300,7 @@ func (y *yard) podman(args ...string) (string, error) {
 }
 
 // missing returns why an engine cannot be tested here; nil if it can.
-func (e *engine) missing() error {
+func (e *runtimeTools) missing() error {
 	for _, tool := range e.tools {
 		if _, err := exec.LookPath(tool); err != nil {
 			return err

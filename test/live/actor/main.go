@@ -41,6 +41,8 @@ var acts = []act{
 	{"memfd-exec", 1, actMemfdExec},
 	{"copy-exec", 2, actCopyExec},
 	{"overlay-exec", 2, actOverlayExec},
+	{"juggle", 1, actJuggle},
+	{"hold", 0, actHold},
 	{"setns", 0, actSetns},
 	{"init-module", 0, actInitModule},
 	{"ptrace-seize", 0, actPtraceSeize},
