@@ -28,6 +28,8 @@ var ways = []struct {
 	{"by a descriptor of a directory", func(s *scene) { s.act("openat2", "/proc/self/root/etc", "shadow") }},
 	{"by a bind mount", func(s *scene) { s.actOn(stage{}, "open-bound", "/etc/shadow", s.path("")) }},
 	{"by a hard link", func(s *scene) { s.actOn(over("/etc", "/etc/shadow"), "link", "/etc/shadow", "/etc/x") }},
+	{"through an io_uring", func(s *scene) { s.act("ring-open", "/etc/shadow") }},
+	{"by int 0x80 of a 64-bit program", func(s *scene) { s.act("int80-open", "/etc/shadow") }},
 	{"by a 32-bit call", func(s *scene) { s.run(needActor32(s), "open", "r", "/etc/shadow", s.mark) }},
 	{"under a trusted name", func(s *scene) { s.run(s.actor("unix_chkpwd"), "open", "r", "/etc/shadow") }},
 	{"by a link under a trusted name", func(s *scene) {

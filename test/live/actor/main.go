@@ -19,6 +19,8 @@ type act struct {
 
 var acts = []act{
 	{"open", 2, actOpen},
+	{"ring-open", 1, actRingOpen},
+	{"int80-open", 1, actInt80Open},
 	{"creat", 1, actCreat},
 	{"openat2", 2, actOpenat2},
 	{"open-handle", 1, actOpenHandle},
