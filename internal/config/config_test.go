@@ -3,10 +3,12 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
 )
@@ -219,6 +221,28 @@ func TestIncludeErrors(t *testing.T) {
 	}
 }
 
+// A file of nothing but mistakes is read in reasonable time, and an error behind many warnings counts.
+func TestManyProblems(t *testing.T) {
+	var text strings.Builder
+	for i := range 40_000 {
+		fmt.Fprintf(&text, "k%d: 1\n", i)
+	}
+	began := time.Now()
+	_, problems := Load(Options{Path: "f.yaml", Content: []byte(text.String())})
+	if took := time.Since(began); len(problems) != maxProblems || took > 10*time.Second {
+		t.Errorf("%d problems after %s", len(problems), took)
+	}
+	text.Reset()
+	text.WriteString("priority: loud\nstatic_fields:\n")
+	for range 300 {
+		text.WriteString("  a: 1\n")
+	}
+	_, problems = Load(Options{Path: "f.yaml", Content: []byte(text.String())})
+	if usable(problems) || len(problems) != maxProblems+1 {
+		t.Errorf("%d problems, no error among them", len(problems))
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add("a: &x [*x]\nengine: {kind: kmod}", "a.b[0].c[]={x: [1]}")
 	f.Add("rules: [{enable: {rule: '*'}}]\nstatic_fields: {a: $${A}${B}}", "rules[].disable.tag=x")
@@ -228,6 +252,14 @@ func FuzzLoad(f *testing.F) {
 		if strings.Contains(content+override, "config_files") {
 			return // would read the machine's files
 		}
-		Load(Options{Path: "f.yaml", Content: []byte(content), Overrides: []string{override}, Env: func(n string) string { return "${" + n + "}" }})
+		env := func(n string) string { return "${" + n + "}" }
+		d, _, _ := Resolve(Options{Path: "f.yaml", Content: []byte(content), Overrides: []string{override}, Env: env})
+		shown := d.Merged().AppendYAML(nil, false)
+		again := Read(Options{Path: "f.yaml", Content: shown, Env: env})
+		for _, p := range again.Problems {
+			if p.Code == CodeYAML && p.Severity == diag.Error && !strings.Contains(p.Message, "too large") {
+				t.Errorf("%s\nis shown as\n%s\n%s", content, shown, p.Text())
+			}
+		}
 	})
 }

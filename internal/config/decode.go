@@ -128,7 +128,11 @@ func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
 		case removed(full) != nil:
 			d.checkRemoved(removed(full), k)
 		default:
-			d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), diag.DidYouMean(k.Name, keysOf(t)))
+			hint := ""
+			if len(d.Problems) < maxProblems { // suggestions take their time
+				hint = diag.DidYouMean(k.Name, keysOf(t))
+			}
+			d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), hint)
 		}
 	}
 }

@@ -57,8 +57,9 @@ type Document struct {
 
 // Limits that no configuration of people reaches.
 const (
-	maxDepth  = 64
-	maxValues = 100_000
+	maxDepth    = 64
+	maxValues   = 100_000
+	maxProblems = 200 // reported; an error among them makes the configuration unusable anyway
 )
 
 // Read reads the main file, merges the included ones and applies the overrides. It always returns
@@ -97,6 +98,9 @@ func Read(o Options) *Document {
 
 // report adds a problem with the source line it stands on.
 func (d *Document) report(pos Pos, code string, severity diag.Severity, message, hint string) {
+	if len(d.Problems) >= maxProblems && (severity != diag.Error || !usable(d.Problems)) {
+		return
+	}
 	p := diag.Problem{File: pos.File, Line: pos.Line, Col: pos.Col, Code: code, Severity: severity, Message: message, Hint: hint}
 	if content, ok := d.contents[pos.File]; ok && pos.Line > 0 {
 		p.Snippet = diag.Line(content, pos.Line)
@@ -175,6 +179,7 @@ func (d *Document) convert(n *yaml.Node, file string, depth int, budget *int) (*
 		}
 	case yaml.MappingNode:
 		v.Kind = Map
+		seen := make(map[string]struct{}, len(n.Content)/2)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			c, err := d.convert(n.Content[i+1], file, depth+1, budget)
@@ -182,10 +187,11 @@ func (d *Document) convert(n *yaml.Node, file string, depth int, budget *int) (*
 				return nil, err
 			}
 			pos := Pos{File: file, Line: key.Line, Col: key.Column}
-			if v.Lookup(key.Value) != nil {
+			if _, twice := seen[key.Value]; twice {
 				d.report(pos, CodeYAML, diag.Warning, fmt.Sprintf("key %q is given twice, the first one counts", key.Value), "")
 				continue
 			}
+			seen[key.Value] = struct{}{}
 			v.Keys = append(v.Keys, Key{Name: key.Value, Pos: pos, Value: c})
 		}
 	}
