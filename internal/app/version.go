@@ -2,6 +2,11 @@
 
 package app
 
+import (
+	"os"
+	"path/filepath"
+)
+
 // Version is the version of the program; releases set it when they link.
 var Version = "0.1.0-dev"
 
@@ -16,4 +21,13 @@ const (
 )
 
 // programName is how the program is called in the system's log.
-const programName = "gyr"
+var programName = CalledAs()
+
+// CalledAs is the name under which the program was started: "falco" where a link has that name,
+// else "gyr".
+func CalledAs() string {
+	if filepath.Base(os.Args[0]) == "falco" {
+		return "falco"
+	}
+	return "gyr"
+}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -99,17 +98,9 @@ const rootExample = `  sudo gyr                               watch with the emb
 // configuration's path.
 const falcoName = "falco"
 
-// calledAs is the name under which the program was started, gyr unless a link has Falco's.
-func calledAs() string {
-	if filepath.Base(os.Args[0]) == falcoName {
-		return falcoName
-	}
-	return "gyr"
-}
-
 // newRoot builds the command tree.
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
-	o := &options{stdout: stdout, stderr: stderr, name: calledAs()}
+	o := &options{stdout: stdout, stderr: stderr, name: app.CalledAs()}
 	cmd := &cobra.Command{
 		Use:           o.name,
 		Short:         "Runtime security for Linux, compatible with Falco",
