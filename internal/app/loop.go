@@ -59,6 +59,9 @@ func (a *App) openSource(ctx context.Context) error {
 			a.log.Warn(s)
 		}
 	}
+	if a.replays() {
+		a.simulateDrops()
+	}
 	return a.openCapture()
 }
 
@@ -92,6 +95,9 @@ type loop struct {
 	prompt func() bool
 	meter  meter
 	silent silence
+
+	simulating bool   // losses, in a replay
+	nextDrops  uint64 // time of the next look at them
 }
 
 // watch moves events from the source through state and engine until ctx ends or the source does.
@@ -99,6 +105,7 @@ type loop struct {
 func (a *App) watch(ctx context.Context) (err error) {
 	g := a.generation()
 	l := &loop{App: a, engine: g.engine, c: g.engine.NewContext(g.machine), prompt: func() bool { return false }}
+	l.simulating = a.replays() && a.drops != nil
 	if p, ok := a.source.(source.Prompter); ok {
 		l.prompt = p.Prompt
 	}
@@ -144,8 +151,12 @@ func (l *loop) process() {
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}
+	if l.simulating && !l.prompt() {
+		l.dropCheck(l.ev.Time())
+	}
 	if l.helped != nil {
 		l.n++
+		l.newest = l.ev.Time()
 		l.meter.count(&l.ev)
 		l.helped.process(&l.ev)
 		return

@@ -58,7 +58,7 @@ type parallel struct {
 // maxTasks is how many evaluations may wait, a power of two; wakeTasks is with how many the helper is woken.
 const (
 	maxTasks  = 256
-	wakeTasks = 16
+	wakeTasks = 128
 )
 
 // task is one event that waits for its evaluation.
