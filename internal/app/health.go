@@ -97,8 +97,21 @@ type outputDetails struct {
 	Lost    uint64 `json:"lost"`
 }
 
+// details are the inner parts of the source; nil if it does not tell them.
+func (a *App) details() *source.Details {
+	s, ok := a.source.(source.Detailer)
+	if !ok {
+		return nil
+	}
+	d := s.Details()
+	return &d
+}
+
 // health examines the run. Any goroutine may call it once the source is open.
-func (a *App) health() web.Health {
+func (a *App) health() web.Health { return a.healthOf(a.details()) }
+
+// healthOf is health with the details of the source that are already there.
+func (a *App) healthOf(inner *source.Details) web.Health {
 	now := time.Now()
 	stats := a.outputs.stats()
 	a.watched.look(now, stats)
@@ -118,15 +131,15 @@ func (a *App) health() web.Health {
 	if beat != 0 {
 		d.LastLook = time.Unix(0, beat)
 	}
-	if gone := a.dog.missing(now); gone > watchdogLimit {
+	if gone := a.dog.missing(now); gone > a.dog.limit() {
 		fail("the event of the self-test has not come for %s", gone.Round(time.Second))
 	}
 	if st := a.dog.stats(); st.On {
 		d.SelfTest = &selfTestDetails{Passed: st.Seen, TookMS: float64(st.Took.Microseconds()) / 1000, Tried: st.Tried, Seen: st.Passed}
 	}
-	if s, ok := a.source.(source.Detailer); ok {
+	if inner != nil {
 		d.Hooks = map[string]bool{}
-		for _, hook := range s.Details().Hooks {
+		for _, hook := range inner.Hooks {
 			d.Hooks[hook.Name] = hook.Attached
 			if !hook.Attached {
 				fail("the program %s is not at its hook", hook.Name)

@@ -57,14 +57,11 @@ func (a *App) snapshot(prev *metric.Previous) *metric.Snapshot {
 	if c, ok := a.source.(source.Counter); ok {
 		s.Source = c.Stats()
 	}
-	if d, ok := a.source.(source.Detailer); ok {
-		details := d.Details()
-		s.Details = &details
-	}
+	s.Details = a.details()
 	if a.drops != nil {
 		s.Drops = a.drops.counts()
 	}
-	h := a.health()
+	h := a.healthOf(s.Details)
 	s.Healthy = h.OK()
 	s.Identity = a.identity()
 	if g := a.generation(); g != nil {

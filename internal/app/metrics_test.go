@@ -60,6 +60,19 @@ type service struct {
 // serve runs the application in the background until it answers; it is stopped at the end of the test.
 func serve(t *testing.T, newSource func(SourceOptions) (source.Source, error), change func(*config.Config)) *service {
 	t.Helper()
+	return serveWith(t, Options{NewSource: newSource}, change)
+}
+
+// serveSelfTested serves a source whose self-test path is told, with a short interval of tests.
+func serveSelfTested(t *testing.T, src source.Source, path func(string)) *service {
+	t.Helper()
+	o := Options{NewSource: func(SourceOptions) (source.Source, error) { return src, nil }, testPath: path}
+	return serveWith(t, o, func(c *config.Config) { c.Gyr.SelfTestInterval = 50 })
+}
+
+// serveWith is serve with further options.
+func serveWith(t *testing.T, o Options, change func(*config.Config)) *service {
+	t.Helper()
 	cfg := config.Default()
 	cfg.TimeFormatISO8601 = true
 	cfg.AppendOutput = nil
@@ -69,10 +82,12 @@ func serve(t *testing.T, newSource func(SourceOptions) (source.Source, error), c
 		change(cfg)
 	}
 	s := &service{log: new(syncBuffer), out: new(syncBuffer), client: &http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)}}
+	rules := writeRules(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, Options{Config: cfg, RulesPaths: []string{writeRules(t)}, Stdout: s.out, Stderr: s.log, NewSource: newSource})
+		o.Config, o.RulesPaths, o.Stdout, o.Stderr = cfg, []string{rules}, s.out, s.log
+		done <- Run(ctx, o)
 	}()
 	stopped := false
 	s.stop = func() (err error) {

@@ -58,11 +58,12 @@ func (a *App) watchSelf(context.Context) error {
 // beginWatchdog starts the regular self-test, once the one of the start has passed.
 func (a *App) beginWatchdog(now time.Time) {
 	tester, ok := a.source.(source.SelfTester)
-	if !ok {
+	every := time.Duration(a.cfg.Gyr.SelfTestInterval) * time.Millisecond
+	if !ok || every == 0 {
 		return
 	}
 	code := event.SyscallByName("openat").Code
-	a.dog.begin(tester, func() bool { return a.generation().selected.Wanted.Has(code) }, now)
+	a.dog.begin(tester, func() bool { return a.generation().selected.Wanted.Has(code) }, every, now)
 }
 
 // timeoutUnit is the time without an event that Falco counts as one timeout: its reader sleeps up to

@@ -14,10 +14,11 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
-// Times of the regular self-test: how often, and after how long its event is missed.
+// How long the event of the regular self-test may take before it is missed: three tests, within
+// bounds.
 const (
-	watchdogEvery = 15 * time.Second
-	watchdogLimit = 10 * time.Second
+	watchdogLeast = time.Second
+	watchdogMost  = 10 * time.Second
 )
 
 // watchdog proves all the time what the self-test proved at the start: now and then it opens "/" and
@@ -40,15 +41,14 @@ type watchdog struct {
 	closing  int64 // one more than the descriptor whose close is to come, or 0
 
 	seen    atomic.Pointer[metric.SelfTest]
+	within  atomic.Int64 // how long an event may take, ns
 	awaited atomic.Int64 // when the oldest call was made whose event has not come, ns since 1970; 0: none
 }
 
 // begin starts the tests; that of the start has just passed.
-func (w *watchdog) begin(tester source.SelfTester, selected func() bool, now time.Time) {
-	w.tester, w.selected, w.tried = tester, selected, now
-	if w.every == 0 {
-		w.every = watchdogEvery
-	}
+func (w *watchdog) begin(tester source.SelfTester, selected func() bool, every time.Duration, now time.Time) {
+	w.tester, w.selected, w.every, w.tried = tester, selected, every, now
+	w.within.Store(int64(min(watchdogMost, max(watchdogLeast, 3*every))))
 	// Far below every real descriptor and AT_FDCWD.
 	w.mark = -(1<<30 | rand.Int64N(1<<21)<<8)
 	w.seen.Store(&metric.SelfTest{On: true, Seen: now})
@@ -138,3 +138,6 @@ func (w *watchdog) missing(now time.Time) time.Duration {
 	}
 	return 0
 }
+
+// limit is how long an event may take. Any goroutine may call it.
+func (w *watchdog) limit() time.Duration { return time.Duration(w.within.Load()) }

@@ -34,6 +34,9 @@ func closedBy(t *testing.T, tid, fd int64) *event.Event {
 	return &ev
 }
 
+// watchdogEvery is the interval of the tests.
+const watchdogEvery = 15 * time.Second
+
 func TestWatchdog(t *testing.T) {
 	var w watchdog
 	if w.active() || w.tick(time.Now()) != nil || w.stats().On {
@@ -41,7 +44,7 @@ func TestWatchdog(t *testing.T) {
 	}
 	src := &blind{}
 	start := time.Now()
-	w.begin(src, func() bool { return true }, start)
+	w.begin(src, func() bool { return true }, watchdogEvery, start)
 	if st := w.stats(); !st.On || !st.Seen.Equal(start) {
 		t.Errorf("at the start: %+v", st)
 	}
@@ -79,7 +82,7 @@ func TestWatchdogSwitches(t *testing.T) {
 	var w watchdog
 	src := &blind{}
 	start := time.Now()
-	w.begin(src, func() bool { return false }, start)
+	w.begin(src, func() bool { return false }, watchdogEvery, start)
 	for i := 1; i <= 2; i++ {
 		if err := w.tick(start.Add(time.Duration(i) * watchdogEvery)); err != nil {
 			t.Fatal(err)
@@ -98,14 +101,14 @@ func TestWatchdogSwitches(t *testing.T) {
 func TestWatchdogCall(t *testing.T) {
 	for range 100 {
 		var w watchdog
-		w.begin(&blind{}, func() bool { return true }, time.Now())
+		w.begin(&blind{}, func() bool { return true }, watchdogEvery, time.Now())
 		if w.mark > -1<<29 || w.mark < -1<<31 || w.mark&0xff != 0 || w.mark == unix.AT_FDCWD {
 			t.Fatalf("mark %x", w.mark)
 		}
 	}
 	before := fds(t)
 	var w watchdog
-	w.begin(&blind{}, func() bool { return true }, time.Now().Add(-watchdogEvery))
+	w.begin(&blind{}, func() bool { return true }, watchdogEvery, time.Now().Add(-watchdogEvery))
 	if err := w.tick(time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +156,30 @@ func TestOutputWatch(t *testing.T) {
 	if len(w.by) != 0 {
 		t.Error("an output that is gone is remembered")
 	}
+}
+
+// A source that delivers nothing after the start is found out, and so it is when it delivers again.
+func TestHealthOfABlindSource(t *testing.T) {
+	src := &later{blind: blind{memory: memory{endless: true}}}
+	s := serveSelfTested(t, src, func(path string) { src.path = path })
+	poll(t, "health", func() bool { code, _ := s.get(t, "/healthz"); return code == 200 })
+	poll(t, "the end of health", func() bool {
+		code, body := s.get(t, "/healthz")
+		return code == 503 && strings.Contains(body, "the event of the self-test has not come for ")
+	})
+	if tried, _ := value(s.metrics(t), "gyrfalcon_self_tests_total", "result", "tried"); tried < 1 {
+		t.Errorf("%v tests", tried)
+	}
+}
+
+// later passes the self-test of the start, and then sees nothing.
+type later struct{ blind }
+
+func (l *later) Next(ev *event.Event) error {
+	if len(l.on) == 1 {
+		return ev.Decode(openat(-2, l.path))
+	}
+	return l.memory.Next(ev)
 }
 
 // A meter goes on counting when the engine changes.

@@ -115,6 +115,9 @@ type Config struct {
 type Gyr struct {
 	// SelfTest proves at start that events come through before it is said that gyr watches.
 	SelfTest bool `yaml:"self_test"`
+	// SelfTestInterval is after how many milliseconds the same is proved again, while gyr watches, for
+	// the health check; 0: never.
+	SelfTestInterval NonNegative `yaml:"self_test_interval"`
 	// DrainTimeout is how many milliseconds outputs get to write what is queued when gyr stops.
 	DrainTimeout Positive `yaml:"drain_timeout"`
 	// HostRoot is where the host's file system is seen; the environment's HOST_ROOT by default.
@@ -188,7 +191,7 @@ func Default() *Config {
 			ThreadTableAutoPurgingThreadTimeoutS: 300, Snaplen: 80,
 		},
 		Gyr: Gyr{
-			SelfTest: true, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText},
+			SelfTest: true, SelfTestInterval: 15_000, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText},
 			HTTP:    GyrHTTP{Delivery: defaultDelivery, Headers: map[string]string{}},
 			Capture: GyrCapture{BeforeMB: 8, Format: "widest"},
 		},

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -112,10 +113,14 @@ type Source struct {
 	selected selected
 	snapshot snapshot
 	listed   []source.TypeCount // the snapshot's records by type
-	final    source.Stats
-	misses   []string
-	stopped  bool
-	closed   bool
+	// What lostByType found the last time, and how much was lost by then.
+	lostMu    sync.Mutex
+	lostSum   uint64
+	lostTypes []source.TypeCount
+	final     source.Stats
+	misses    []string
+	stopped   bool
+	closed    bool
 }
 
 // New returns a source that is not open yet.

@@ -154,20 +154,29 @@ func countTypes(records []byte) (counts []source.TypeCount) {
 	return counts
 }
 
-// lostByType returns the lost records by the type of their events, those that are not 0.
-func (s *Source) lostByType() (lost []source.TypeCount) {
+// lostByType returns the lost records by the type of their events, those that are not 0. The map is
+// large, so it is only read when something was lost since the last time.
+func (s *Source) lostByType() []source.TypeCount {
+	s.lostMu.Lock()
+	defer s.lostMu.Unlock()
+	sum := s.counter(countCriticalLost) + s.counter(countBulkLost)
+	if sum == s.lostSum {
+		return s.lostTypes
+	}
+	var lost []source.TypeCount
 	var key uint32
 	var perCPU []uint64
 	it := s.coll.Maps["lost_by_event"].Iterate()
 	for it.Next(&key, &perCPU) {
-		var sum uint64
-		for _, n := range perCPU {
-			sum += n
+		var n uint64
+		for _, v := range perCPU {
+			n += v
 		}
-		if sum > 0 && event.Lookup(event.Type(key)) != nil {
-			lost = append(lost, source.TypeCount{Type: event.Type(key), Events: sum})
+		if n > 0 && event.Lookup(event.Type(key)) != nil {
+			lost = append(lost, source.TypeCount{Type: event.Type(key), Events: n})
 		}
 	}
+	s.lostTypes, s.lostSum = lost, sum
 	return lost
 }
 
