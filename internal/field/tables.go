@@ -12,7 +12,7 @@ import (
 // descriptors other than the event's own, their limits, and memory figures.
 var tableFields = map[string]bool{
 	"evt.args": true, "evt.info": true, "evt.abspath": true,
-	"fd.types": true, "proc.fdopencount": true, "proc.fdlimit": true, "proc.fdusage": true,
+	"evt.arg_mismatch": true, "fd.types": true, "proc.fdopencount": true, "proc.fdlimit": true, "proc.fdusage": true,
 }
 
 // tablePrefixes begin the names of more such fields.

@@ -63,6 +63,7 @@ func TestFieldsOfOurs(t *testing.T) {
 	t.Run("stdio", func(t *testing.T) { testStdio(t, w, s) })
 	t.Run("lineage", func(t *testing.T) { testLineage(t, w, s) })
 	t.Run("file", func(t *testing.T) { testRealFile(t, w, s) })
+	t.Run("ring", func(t *testing.T) { testRing(t, w, s) })
 }
 
 // expect waits for an alert in which want holds and compares fields.
@@ -216,4 +217,17 @@ func testRealFile(t *testing.T, w *watcher, s *scene) {
 			"fs.path.real": c.real, "fs.path.real.dev": dev, "fs.path.real.ino": st.Ino, "fs.path.real.nlink": 2,
 			"fs.path.real.mntid": st.Mnt_id, "evt.arg_mismatch": c.mismatch, "evt.is_io_uring": false})
 	}
+}
+
+// testRing opens a file through an io_uring, and one by a system call.
+func testRing(t *testing.T, w *watcher, s *scene) {
+	file, link := s.file("gyrfield-ring"), s.path("gyrfield-ring-link")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	s.run(build.actor, "ring-open", link)
+	byRing := func(a *alert) bool { return a.Fields["fd.name"] == link && a.Fields["evt.is_io_uring"] == true }
+	w.expect(t, "opened", byRing, map[string]any{"fs.path.real": file, "evt.arg_mismatch": true})
+	s.run(build.actor, "open", "r", link)
+	w.expect(t, "opened", func(a *alert) bool { return a.Fields["fd.name"] == link && a.Fields["evt.is_io_uring"] == false }, nil)
 }
