@@ -44,7 +44,7 @@ type corpusRow struct {
 // elsewhere are functions that other packages have; their tests read the same rows.
 var elsewhere = map[string]string{
 	"matches_wildcard":   "internal/rule",
-	"sanitize_rule_name": "the package of metrics",
+	"sanitize_rule_name": "internal/metric",
 }
 
 // openCorpus opens a file of the conformance material, or skips the test.
