@@ -36,7 +36,7 @@ var allowed = map[string]string{
 	"internal/engine":           "internal/alert internal/event internal/field internal/filter internal/filter/syntax internal/format internal/rule",
 	"internal/ruletest":         "internal/alert internal/diag internal/engine internal/event internal/field internal/filter internal/filter/syntax internal/format internal/rule internal/source internal/state internal/state/container",
 	"internal/output":           "internal/alert",
-	"internal/output/dest":      "internal/alert internal/output",
+	"internal/output/dest":      "internal/alert internal/output internal/output/form",
 	"internal/metric":           "internal/alert internal/engine internal/event internal/output internal/rule internal/source internal/state",
 	"internal/web":              "",
 	"internal/config":           "internal/alert internal/diag",

@@ -12,6 +12,7 @@ var _ = registerDestination(destination{
 	name:     "file",
 	doc:      "Appends one line an alert to a file.",
 	enabled:  func(c *config.Config) bool { return c.FileOutput.Enabled },
+	form:     func(c *config.Config) config.AlertFormat { return c.Gyr.Formats.File },
 	settings: func(c *config.Config) any { return c.FileOutput },
 	where:    func(c *config.Config) string { return "file " + c.FileOutput.Filename },
 	open: func(o *outputOptions) (output.Output, error) {

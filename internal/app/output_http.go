@@ -14,6 +14,7 @@ var _ = registerDestination(destination{
 	name:     "http",
 	doc:      "Posts each alert to a URL.",
 	enabled:  func(c *config.Config) bool { return c.HTTPOutput.Enabled },
+	form:     func(c *config.Config) config.AlertFormat { return c.Gyr.Formats.HTTP },
 	settings: func(c *config.Config) any { return []any{c.HTTPOutput, c.Gyr.HTTP} },
 	where:    func(c *config.Config) string { return "http " + hostOf(c.HTTPOutput.URL) },
 	open: func(o *outputOptions) (output.Output, error) {

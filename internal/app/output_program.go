@@ -12,6 +12,7 @@ var _ = registerDestination(destination{
 	name:     "program",
 	doc:      "Writes one line an alert to the standard input of a program.",
 	enabled:  func(c *config.Config) bool { return c.ProgramOutput.Enabled },
+	form:     func(c *config.Config) config.AlertFormat { return c.Gyr.Formats.Program },
 	settings: func(c *config.Config) any { return c.ProgramOutput },
 	// The command line may hold a secret.
 	where: func(*config.Config) string { return "program" },

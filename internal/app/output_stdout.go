@@ -12,6 +12,7 @@ var _ = registerDestination(destination{
 	name:     "stdout",
 	doc:      "Writes one line an alert to standard output.",
 	enabled:  func(c *config.Config) bool { return c.StdoutOutput.Enabled },
+	form:     func(c *config.Config) config.AlertFormat { return c.Gyr.Formats.Stdout },
 	settings: func(c *config.Config) any { return c.StdoutOutput },
 	where:    func(*config.Config) string { return "stdout" },
 	open: func(o *outputOptions) (output.Output, error) {

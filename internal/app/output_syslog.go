@@ -15,6 +15,7 @@ var _ = registerDestination(destination{
 	name:     "syslog",
 	doc:      "Writes one message an alert to the system's log or to a remote one.",
 	enabled:  func(c *config.Config) bool { return c.SyslogOutput.Enabled },
+	form:     func(c *config.Config) config.AlertFormat { return c.Gyr.Formats.Syslog },
 	settings: func(c *config.Config) any { return []any{c.SyslogOutput, c.Gyr.Syslog} },
 	where: func(c *config.Config) string {
 		if c.Gyr.Syslog.Address != "" {

@@ -41,6 +41,8 @@ type destination struct {
 	// open makes the output. What it opens must be able to coexist with the output of an older
 	// configuration that is still writing.
 	open func(o *outputOptions) (output.Output, error)
+	// form is the format that the configuration wants; nil: the general one.
+	form func(c *config.Config) config.AlertFormat
 	// retry is how often and how long the queue repeats what failed; nil: not at all.
 	retry func(c *config.Config) output.Retry
 }
@@ -95,6 +97,10 @@ func buildOutputs(o outputOptions, old []*openOutput) (now, stale []*openOutput,
 	for _, d := range destinations {
 		if !d.enabled(o.cfg) {
 			continue
+		}
+		o := o
+		if d.form != nil && d.form(o.cfg) != config.FormatFalco {
+			o.format.Form = dest.Form(d.form(o.cfg))
 		}
 		key := d.key(&o)
 		if at := slices.IndexFunc(old, func(p *openOutput) bool { return p.row == d && p.key == key }); at >= 0 {
@@ -263,7 +269,7 @@ func (a *App) outputOptions(c *config.Config) outputOptions {
 				a.cancel(err)
 			}
 		},
-		format: dest.Format{JSON: c.JSONOutput, Unbuffered: !c.BufferedOutputs, Options: alert.Options{
+		format: dest.Format{Version: Version, JSON: c.JSONOutput, Unbuffered: !c.BufferedOutputs, Options: alert.Options{
 			ISO8601:        c.TimeFormatISO8601,
 			IncludeOutput:  c.JSONIncludeOutputProperty,
 			IncludeMessage: c.JSONIncludeMessageProperty,

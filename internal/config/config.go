@@ -126,10 +126,14 @@ type Gyr struct {
 	Control Control `yaml:"control"`
 	// Log is the form of gyr's own messages.
 	Log Log `yaml:"log"`
+	// Formats says which outputs write another format than Falco's.
+	Formats Formats `yaml:"formats"`
 	// HTTP adds to http_output.
 	HTTP GyrHTTP `yaml:"http"`
 	// Syslog adds to syslog_output.
 	Syslog GyrSyslog `yaml:"syslog"`
+	// OTLP sends alerts as OpenTelemetry logs.
+	OTLP OTLP `yaml:"otlp"`
 	// Capture adds to capture.
 	Capture GyrCapture `yaml:"capture"`
 }
@@ -192,7 +196,10 @@ func Default() *Config {
 		},
 		Gyr: Gyr{
 			SelfTest: true, SelfTestInterval: 15_000, DrainTimeout: 5000, Control: Control{Socket: DefaultSocket}, Log: Log{Format: LogText},
+			Formats: Formats{Stdout: FormatFalco, File: FormatFalco, Syslog: FormatFalco, HTTP: FormatFalco, Program: FormatFalco},
 			HTTP:    GyrHTTP{Delivery: defaultDelivery, Headers: map[string]string{}},
+			Syslog:  GyrSyslog{Facility: "user", AppName: "gyr"},
+			OTLP:    OTLP{Encoding: OTLPProtobuf, Headers: map[string]string{}, Compress: true, Delivery: defaultDelivery},
 			Capture: GyrCapture{BeforeMB: 8, Format: "widest"},
 		},
 	}

@@ -8,11 +8,27 @@ import (
 	"io"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/output/form"
+)
+
+// Form is how a line is made of an alert.
+type Form string
+
+// The forms. FormFalco is the zero value.
+const (
+	FormFalco Form = ""
+	FormOCSF  Form = "ocsf"
+	FormECS   Form = "ecs"
+	FormCEF   Form = "cef"
 )
 
 // Format says how alerts are written as lines.
 type Format struct {
-	JSON bool
+	// Form is the form of lines; the others but Unbuffered and Version are for FormFalco.
+	Form Form
+	// Version is the program's, which other forms than Falco's tell.
+	Version string
+	JSON    bool
 	// Unbuffered writes every line by itself instead of a batch at once. Neither holds lines back.
 	Unbuffered bool
 	alert.Options
@@ -20,6 +36,14 @@ type Format struct {
 
 // Append appends an alert as one line, without the newline.
 func (f *Format) Append(dst []byte, a *alert.Alert) []byte {
+	switch f.Form {
+	case FormOCSF:
+		return form.AppendOCSF(dst, a, f.Version)
+	case FormECS:
+		return form.AppendECS(dst, a, f.Version)
+	case FormCEF:
+		return form.AppendCEF(dst, a, f.Version)
+	}
 	if f.JSON {
 		return a.AppendJSON(dst, &f.Options)
 	}
@@ -28,7 +52,7 @@ func (f *Format) Append(dst []byte, a *alert.Alert) []byte {
 
 // ContentType is the media type of a line, as Falco names it.
 func (f *Format) ContentType() string {
-	if f.JSON {
+	if f.JSON && f.Form == FormFalco || f.Form == FormOCSF || f.Form == FormECS {
 		return "application/json"
 	}
 	return "text/plain"
