@@ -97,9 +97,13 @@ func (a *App) newCapturing(head func() *scap.Head) (*capturing, error) {
 	if before > 0 {
 		c.ring = scap.NewRing(before)
 	}
+	queue := capturesQueue + before
+	if a.replays() {
+		queue = 1 // nothing is lost by waiting, and a limit of the size is noticed sooner
+	}
 	c.rec = scap.NewRecorder(scap.RecorderOptions{
 		Writer: scap.WriterOptions{Format: format, Compress: true}, Open: createCapture, Done: c.done, Wait: a.replays(),
-		QueueBytes: capturesQueue + before, Limit: int64(cfg.Capture.MaxFileSizeMB) << 20,
+		QueueBytes: queue, Limit: int64(cfg.Capture.MaxFileSizeMB) << 20,
 	})
 	c.adopt(a.generation())
 	a.state.SetLearner(c)
@@ -231,6 +235,9 @@ func (c *capturing) idle() {
 func (c *capturing) stop() {
 	c.state.SetLearner(nil)
 	_ = c.rec.Close() // done has told of every error
+	if c.open && c.rec.Full() {
+		c.tellFull()
+	}
 	if n := c.rec.Lost(); n > 0 {
 		c.log.Error("captures lack events, the disk did not keep up", "lost", n)
 	}

@@ -100,6 +100,9 @@ func (a *App) losses() string {
 			line("alerts to "+s.Name, l.Reason, l.Alerts)
 		}
 	}
+	if a.capture != nil {
+		line("events to captures", "the disk did not keep up", a.capture.rec.Lost())
+	}
 	if !lost {
 		b.WriteString("Lost: nothing\n")
 	}
