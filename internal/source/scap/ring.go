@@ -2,6 +2,8 @@
 
 package scap
 
+import "time"
+
 // Ring keeps the newest records of a stream in memory, with the state as it was before the oldest of
 // them. It consists of segments, each of which begins with the tables of its time: what a file holds
 // that is made of it is exact from its first event on. It belongs to the goroutine of the events.
@@ -10,6 +12,11 @@ type Ring struct {
 	limit    int       // bytes of a segment
 	free     []*batch
 	spare    []byte // memory of tables that were dropped
+	total    int    // bytes of all segments
+	next     int    // bytes of the last segment at which to ask again whether it is time for another
+	rolled   time.Time
+	cost     time.Duration // of the newest tables
+	now      func() time.Time
 }
 
 // segment is a part of a ring.
@@ -25,18 +32,25 @@ const ringSegments = 4
 // NewRing returns an empty ring of that many bytes of records, at least one batch a segment. The
 // tables need memory besides. The first Roll begins it.
 func NewRing(bytes int) *Ring {
-	return &Ring{limit: max(bytes/ringSegments, batchBytes)}
+	return &Ring{limit: max(bytes/ringSegments, batchBytes), now: time.Now}
 }
+
+// ringShare bounds the time that is spent on tables: at most a fortieth. Where so much happens and so
+// many processes run that it would be more, segments become longer, at most as long as the ring.
+const ringShare = 40
 
 // Roll begins a segment and drops the oldest if there are too many. tables appends what the state is
 // now.
 func (r *Ring) Roll(tables func(dst []byte) []byte) {
-	if len(r.segments) == ringSegments {
+	for len(r.segments) >= ringSegments || len(r.segments) > 0 && r.total+r.limit > r.limit*ringSegments {
 		r.drop()
 	}
+	began := r.now()
 	dst := r.spare[:0]
 	r.spare = nil
 	r.segments = append(r.segments, segment{tables: tables(dst)})
+	r.rolled = r.now()
+	r.cost, r.next = r.rolled.Sub(began), r.limit
 }
 
 // drop forgets the oldest segment and keeps its memory.
@@ -44,6 +58,7 @@ func (r *Ring) drop() {
 	s := r.segments[0]
 	r.segments = append(r.segments[:0], r.segments[1:]...)
 	r.spare = s.tables
+	r.total -= s.bytes
 	for _, b := range s.batches {
 		b.reset()
 		r.free = append(r.free, b)
@@ -52,7 +67,20 @@ func (r *Ring) drop() {
 
 // Full reports whether a new segment should begin.
 func (r *Ring) Full() bool {
-	return len(r.segments) == 0 || r.segments[len(r.segments)-1].bytes >= r.limit
+	if len(r.segments) == 0 {
+		return true
+	}
+	if r.segments[len(r.segments)-1].bytes < r.next {
+		return false
+	}
+	if len(r.segments) < ringSegments && r.total >= r.limit*ringSegments || r.now().Sub(r.rolled) >= ringShare*r.cost {
+		return true
+	}
+	if r.total >= r.limit*ringSegments {
+		r.drop() // the rest of the ring makes room for the long segment
+	}
+	r.next += batchBytes
+	return false
 }
 
 // Add keeps a record, which may be used again afterwards. It allocates nothing once the ring has
@@ -70,6 +98,7 @@ func (r *Ring) Add(rec []byte, cpu int16, stateOnly bool) {
 	b := s.batches[last]
 	b.add(rec, cpu, stateOnly)
 	s.bytes += recordHead + len(rec)
+	r.total += recordHead + len(rec)
 }
 
 // batch returns an empty batch.
@@ -86,7 +115,7 @@ func (r *Ring) batch() *batch {
 // that the queue was full: then nothing has begun, or what was in the ring is lost and counted.
 func (r *Recorder) BeginWith(name string, ring *Ring) bool {
 	segments := ring.segments
-	ring.segments = nil
+	ring.segments, ring.total = nil, 0
 	if len(segments) == 0 || !r.Begin(name, segments[0].tables) {
 		return false
 	}

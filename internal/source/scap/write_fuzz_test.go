@@ -5,6 +5,7 @@ package scap
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 )
@@ -160,5 +161,41 @@ func BenchmarkWriter(b *testing.B) {
 				w.Event(benchRecord, 1, false)
 			}
 		})
+	}
+}
+
+// TestRingBounds fills rings whose tables cost nothing, and much: memory stays bounded, what is dropped
+// is whole segments, and tables are made seldom enough.
+func TestRingBounds(t *testing.T) {
+	for _, cost := range []time.Duration{0, 100 * time.Millisecond} {
+		clock := time.Unix(0, 0)
+		r := NewRing(4 << 20)
+		r.now = func() time.Time { return clock }
+		rolls := 0
+		for range 400_000 { // 60 MB in 4 s
+			clock = clock.Add(10 * time.Microsecond)
+			if r.Full() {
+				rolls++
+				r.Roll(func(dst []byte) []byte {
+					clock = clock.Add(cost)
+					return append(dst, "tables"...)
+				})
+			}
+			r.Add(benchRecord, 1, false)
+			if r.total > 5<<20 || len(r.segments) > ringSegments {
+				t.Fatalf("%d bytes in %d segments", r.total, len(r.segments))
+			}
+		}
+		held := 0
+		for _, s := range r.segments {
+			held += s.bytes
+		}
+		if held != r.total || held == 0 {
+			t.Errorf("%d bytes are counted, %d held", r.total, held)
+		}
+		t.Logf("tables of %v: made %d times", cost, rolls)
+		if cost > 0 && rolls > 20 || cost == 0 && rolls < 40 {
+			t.Errorf("tables of %v were made %d times", cost, rolls)
+		}
 	}
 }
