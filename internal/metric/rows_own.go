@@ -86,7 +86,7 @@ var captureRows = []Row{
 		}},
 	{Name: "gyrfalcon_events_total", Kind: Counter, Labels: []string{"type"}, Help: "Events that reached the rules, by type.",
 		Read: func(s *Snapshot, add func(Sample)) { byType(&s.Loop.Types, add) }},
-	{Name: "gyrfalcon_capture_delay_seconds", Kind: Histogram, Unit: Seconds, Help: "Time from the kernel to the rules, of one event in 1024 and of the first one after every rest.",
+	{Name: "gyrfalcon_capture_delay_seconds", Kind: Histogram, Unit: Seconds, Help: "Time from the kernel to the rules, of one event in 1021 and of the first one after every rest.",
 		Read: func(s *Snapshot, add func(Sample)) {
 			h := &Hist{Counts: s.Loop.Delay.Counts[:], Sum: seconds(s.Loop.Delay.NS)}
 			for _, b := range delayBounds {
@@ -145,7 +145,7 @@ func costs(f func(engine.Sample) Sample) reader {
 	}
 }
 
-// costRows tell what rules cost. Of 1024 events one is measured, so that measuring costs next to
+// costRows tell what rules cost. Of 1021 events one is measured, so that measuring costs next to
 // nothing: the mean is the time divided by the samples, the whole cost the mean times the evaluations.
 var costRows = []Row{
 	{Name: "gyrfalcon_rule_evaluations_total", Kind: Counter, Group: Rules, Labels: []string{"rule", "source"}, Help: "Events that the rule was tested against.",
