@@ -93,7 +93,13 @@ func fsPathReal(c *Context, _ *Arg) (string, bool) {
 // fsReal makes the getter of a number that comes with the real path: from the event, or from the
 // descriptor that it is about.
 func fsReal(name string, get func(*state.FD) uint64) func(*Context, *Arg) (uint64, bool) {
-	index := paramTable(name)
+	index := paramTable("real_" + name)
+	for i, at := range paramTable(name) {
+		// Opens have it among their published parameters; elsewhere the name may mean something else.
+		if index[i] < 0 && event.Infos()[i].Flags&event.CreatesFD != 0 {
+			index[i] = at
+		}
+	}
 	return func(c *Context, _ *Arg) (uint64, bool) {
 		if _, ok := realPath(c); !ok {
 			return 0, false

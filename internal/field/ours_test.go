@@ -141,3 +141,31 @@ func TestExecFields(t *testing.T) {
 	delete(exec, "interp")
 	checkTexts(t, apply(event.Execve, 17, exec), map[string]string{"proc.script": noValue, "proc.interp": noValue})
 }
+
+// TestResolvedPaths gives the kernel's paths of calls with one and two of them.
+func TestResolvedPaths(t *testing.T) {
+	for _, tc := range []struct {
+		typ    event.Type
+		params statetest.P
+		want   map[string]string
+	}{
+		{event.RenameAt2, statetest.P{"res": 0, "olddirfd": -100, "oldpath": "a", "newdirfd": -100, "newpath": "/tmp/b", "real_path": "/root/a", "real_target": "/tmp/b", "real_dev": 8, "real_ino": 7, "real_nlink": 3},
+			map[string]string{"fs.path.real": "/root/a", "fs.path.real.target": "/tmp/b", "fs.path.real.ino": "7", "fs.path.real.nlink": "3", "fs.path.real.dev": "8", "fs.path.real.mntid": noValue, "evt.arg_mismatch": "false"}},
+		{event.Rename, statetest.P{"res": 0, "oldpath": "/x/innocent", "newpath": "/y", "real_path": "/etc/shadow", "real_target": "/y"},
+			map[string]string{"fs.path.real": "/etc/shadow", "evt.arg_mismatch": "true"}},
+		{event.Rename, statetest.P{"res": -2, "oldpath": "/x", "newpath": "/y", "real_path": "/x", "real_target": "/y"},
+			map[string]string{"fs.path.real": noValue, "fs.path.real.target": noValue, "evt.arg_mismatch": noValue}},
+		{event.LinkAt, statetest.P{"res": 0, "olddir": -100, "oldpath": "/etc/shadow", "newdir": -100, "newpath": "z", "real_path": "/etc/shadow", "real_target": "/root/z"},
+			map[string]string{"fs.path.real": "/etc/shadow", "fs.path.real.target": "/root/z", "evt.arg_mismatch": "false"}},
+		{event.Unlink, statetest.P{"res": 0, "path": "gone", "real_path": "/root/other (deleted)"},
+			map[string]string{"fs.path.real": "/root/other", "evt.arg_mismatch": "true", "fs.path.real.target": noValue}},
+		{event.Unlink, statetest.P{"res": 0, "path": "gone"}, map[string]string{"fs.path.real": noValue, "evt.arg_mismatch": noValue, "evt.is_io_uring": "false"}},
+		{event.UnlinkAt, statetest.P{"res": 0, "dirfd": -100, "name": "gone", "io_uring": 1}, map[string]string{"evt.is_io_uring": "true", "evt.arg.io_uring": "IO_URING"}},
+	} {
+		s := newScene(t)
+		ev := statetest.Event(t, tc.typ, 5, 4, tc.params)
+		th, fd, num := s.st.Apply(ev)
+		s.c.Reset(ev, s.st, th, fd, num, syscalls)
+		checkTexts(t, s.c, tc.want)
+	}
+}

@@ -4,7 +4,6 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -221,22 +220,7 @@ func runRunc(y *yard, name, script string) (string, error) {
 	if _, err := y.do("runc", "spec", "--bundle", bundle); err != nil {
 		return "", err
 	}
-	path := filepath.Join(bundle, "config.json")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	var spec map[string]any
-	if err := json.Unmarshal(data, &spec); err != nil {
-		return "", err
-	}
-	process := spec["process"].(map[string]any)
-	process["args"], process["terminal"] = []string{"/bin/sh", "-c", script}, false
-	delete(process, "rlimits")
-	spec["root"] = map[string]any{"path": y.at("rootfs")}
-	if data, err = json.Marshal(spec); err == nil {
-		err = os.WriteFile(path, data, 0o644)
-	}
+	err := editSpec(filepath.Join(bundle, "config.json"), []string{"/bin/sh", "-c", script}, map[string]any{"path": y.at("rootfs")})
 	if err == nil {
 		_, err = y.do("runc", "--root", y.at("runc"), "run", "-d", "--bundle", bundle, id)
 	}

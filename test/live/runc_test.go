@@ -98,28 +98,31 @@ func makeBundle(t *testing.T, s *scene, runc, busybox string, argv []string) str
 	if text, err := spec.CombinedOutput(); err != nil {
 		t.Fatalf("runc spec: %v\n%s", err, text)
 	}
-	editSpec(t, filepath.Join(bundle, "config.json"), argv)
+	if err := editSpec(filepath.Join(bundle, "config.json"), argv, nil); err != nil {
+		t.Fatal(err)
+	}
 	return bundle
 }
 
-// editSpec changes the program and leaves out what a machine without all privileges refuses.
-func editSpec(t *testing.T, path string, argv []string) {
-	t.Helper()
+// editSpec changes the program and leaves out what a machine without all privileges refuses. With a root
+// directory the container has no terminal either.
+func editSpec(path string, argv []string, root map[string]any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	var spec map[string]any
 	if err := json.Unmarshal(data, &spec); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	process := spec["process"].(map[string]any)
 	process["args"] = argv
 	delete(process, "rlimits")
-	if data, err = json.Marshal(spec); err == nil {
-		err = os.WriteFile(path, data, 0o644)
+	if root != nil {
+		spec["root"], process["terminal"] = root, false
 	}
-	if err != nil {
-		t.Fatal(err)
+	if data, err = json.Marshal(spec); err != nil {
+		return err
 	}
+	return os.WriteFile(path, data, 0o644)
 }

@@ -219,3 +219,54 @@ func compareFD(t *testing.T, f *state.FD, num int64, link, dir string) {
 		}
 	}
 }
+
+// TestStateAfterAStorm lets many short processes come and go at once: all that is left of them is nothing.
+func TestStateAfterAStorm(t *testing.T) {
+	needLive(t)
+	needBuild(t)
+	m := newMirror(t, false)
+	m.follow(t)
+	const workers, each = 8, 60
+	pids := make(chan int, workers*each)
+	for range workers {
+		go func() {
+			for range each {
+				cmd := exec.Command("/bin/sh", "-c", build.nothing+" & "+build.nothing+" | cat; wait")
+				if err := cmd.Run(); err != nil {
+					t.Error(err)
+				}
+				pids <- cmd.Process.Pid
+			}
+		}()
+	}
+	seen := 0
+	for range workers * each {
+		pid := int64(<-pids)
+		m.follow(t)
+		if p := m.Process(pid); p != nil {
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+				t.Errorf("process %d has ended: %+v", pid, p)
+			}
+		}
+		seen++
+	}
+	st := m.Stats()
+	t.Logf("%d shells; %+v", seen, st)
+	if st.ThreadsAdded < workers*each*4 {
+		t.Errorf("only %d threads came", st.ThreadsAdded)
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := 0
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err == nil {
+			running++
+		}
+	}
+	// Kernel threads are not in the state; others come and go on this machine, too.
+	if st.Processes > running+50 {
+		t.Errorf("%d processes in the state, %d in the kernel", st.Processes, running)
+	}
+}
