@@ -127,7 +127,7 @@ func (o *options) defineOld(f *pflag.FlagSet) {
 // checkOld wants old flags that fit together.
 func (o *options) checkOld() error {
 	if o.usedOld("t") && (o.usedOld("T") || o.usedOld("D")) {
-		return errors.New("You can not specify both disabled (-D/-T) and enabled (-t) rules") //nolint:staticcheck // Falco's words
+		return errors.New("-t runs only rules with a tag, -T and -D cannot be given with it")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestOldFiles(t *testing.T) {
 		warns []string // keys
 		ok    func(c *Config) bool
 	}{
-		{"helm.yaml", nil, func(c *Config) bool {
+		{"helm.yaml", []string{"plugin"}, func(c *Config) bool {
 			return c.JSONOutput && c.HTTPOutput.Enabled && c.Metrics.Enabled && len(c.Plugins) == 2
 		}},
 		{

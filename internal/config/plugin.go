@@ -19,6 +19,8 @@ type Builtin struct {
 	Capabilities []string
 	// InitSchema is the JSON schema of its init_config; "" if it takes none.
 	InitSchema string
+	// Lacks says what of it is still missing; "" if nothing is.
+	Lacks string
 }
 
 // builtins are all of them.
@@ -32,7 +34,7 @@ var builtins = []Builtin{
 	},
 	{
 		Name: "k8smeta", Does: "Fields of Kubernetes resources, built into gyr.",
-		Capabilities: []string{"Field Extraction"},
+		Capabilities: []string{"Field Extraction"}, Lacks: "its fields have no value yet",
 		InitSchema: `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{` +
 			`"verbosity":{"type":"string"},"collectorHostname":{"type":"string"},"collectorPort":{"type":"integer"},` +
 			`"nodeName":{"type":"string"},"caPEMBundle":{"type":"string"},"hostProc":{"type":"string"}}}`,
@@ -76,7 +78,10 @@ func (d *Document) checkPlugins(c *Config) {
 		from = "plugins[%d].name"
 	}
 	for i, name := range c.LoadedPlugins() {
-		if BuiltinPlugin(name) != nil {
+		if b := BuiltinPlugin(name); b != nil {
+			if b.Lacks != "" {
+				d.report(d.at(fmt.Sprintf(from, i)), CodeUnsupported, diag.Warning, fmt.Sprintf("plugin %q: %s", name, b.Lacks), "")
+			}
 			continue
 		}
 		hint := "container and k8smeta are built in; remove it, or set load_plugins without it"
