@@ -53,6 +53,10 @@ packages: ## Build dist/: .deb, .rpm, .tar.gz, the list of what is inside and ha
 test-packages: ## Install, start, upgrade and remove the packages in a fresh Debian tree (root, debootstrap, rpm)
 	./test/packages/run.sh
 
+CAPTURE ?= /tmp/gyr-3m.scap
+capture-3m: build ## Record 3 million events of mixed activity into $(CAPTURE), for docs/performance.md
+	$(SUDO) ./test/bench/capture-3m.sh ./gyr $(CAPTURE)
+
 generate: ## Build the eBPF objects (needs clang-19, llvm-19, libbpf-dev, protobuf-compiler, libprotobuf-dev), gRPC code and reference pages
 	./bpf/build.sh
 	go generate ./...

@@ -3,6 +3,7 @@
 package live
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -111,5 +112,65 @@ func compareAlerts(t *testing.T, got, want []alert) {
 	t.Logf("%d alerts live, %d in the replay, %d differ", len(want), len(got), differ)
 	if len(want) < 30 {
 		t.Errorf("only %d alerts: the test says little", len(want))
+	}
+}
+
+// TestSysdigReadsLive records a program at work and compares what sysdig and we see in the file.
+func TestSysdigReadsLive(t *testing.T) {
+	needLive(t)
+	needBuild(t)
+	if _, err := exec.LookPath("sysdig"); err != nil {
+		if os.Getenv(requireVar) == "1" {
+			t.Fatal("sysdig is not installed")
+		}
+		t.Skip("sysdig is not installed")
+	}
+	dir := t.TempDir()
+	program, file := filepath.Join(dir, "recordedcat"), filepath.Join(dir, "live.scap")
+	data, err := os.ReadFile("/bin/cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	recorder := exec.Command(build.gyr, "record", "-w", file)
+	said, err := recorder.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := recorder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "recording") {
+	}
+	if out, err := exec.Command(program, "/etc/passwd", "/etc/group", "/nonexistent").Output(); len(out) == 0 {
+		t.Errorf("the program printed nothing (%v)", err)
+	}
+	recorder.Process.Signal(os.Interrupt)
+	log := ""
+	for lines.Scan() {
+		log += lines.Text() + "\n"
+	}
+	if err := recorder.Wait(); err != nil || !strings.Contains(log, "Lost: nothing") {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	const events = "evt.type in (execve, openat, read, write, close) and evt.rawres >= 0 and proc.name = recordedcat"
+	const format = "%evt.type %proc.name %thread.tid %fd.num %fd.name %evt.arg.res"
+	theirs, err := exec.Command("sysdig", "-r", file, "-p", "*"+format, events+" and evt.dir = <").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := exec.Command(build.gyr, "replay", file, "-p", format, events).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	blank := strings.NewReplacer("<NA>", "")
+	if a, b := blank.Replace(string(theirs)), blank.Replace(string(ours)); a != b {
+		t.Errorf("sysdig says\n%s\nwe\n%s", theirs, ours)
+	}
+	if n := bytes.Count(ours, []byte{'\n'}); n < 10 || !bytes.Contains(ours, []byte("/etc/passwd")) {
+		t.Errorf("%d events:\n%s", n, ours)
 	}
 }
