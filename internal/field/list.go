@@ -214,7 +214,11 @@ func (s section) markdown(w *bufio.Writer) {
 		if f.Flags&IsList != 0 {
 			typ = "LIST(" + typ + ")"
 		}
-		fmt.Fprintf(w, "`%s` | %s | %s\n", f.Name, typ, strings.ReplaceAll(f.Doc, "|", "\\|"))
+		ours := ""
+		if f.Ours {
+			ours = "*Gyrfalcon's own.* "
+		}
+		fmt.Fprintf(w, "`%s` | %s | %s%s\n", f.Name, typ, ours, strings.ReplaceAll(f.Doc, "|", "\\|"))
 	}
 	w.WriteByte('\n')
 }
