@@ -32,13 +32,21 @@ type fake struct {
 	memory
 	hang    atomic.Bool
 	details atomic.Pointer[source.Details]
+	told    atomic.Uint64 // events delivered, for other goroutines
 }
 
 func (f *fake) Next(ev *event.Event) error {
 	for f.hang.Load() {
 		time.Sleep(time.Millisecond)
 	}
+	defer func() { f.told.Store(uint64(f.at)) }()
 	return f.memory.Next(ev)
+}
+
+func (f *fake) Stats() source.Stats {
+	s := f.stats
+	s.Events = f.told.Load()
+	return s
 }
 
 func (f *fake) Details() source.Details {

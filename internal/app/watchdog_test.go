@@ -13,6 +13,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/output"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
 // opened decodes the record of an openat with a directory's number, and closed that of a close.
@@ -174,6 +175,8 @@ func TestHealthOfABlindSource(t *testing.T) {
 
 // later passes the self-test of the start, and then sees nothing.
 type later struct{ blind }
+
+func (l *later) Stats() source.Stats { return source.Stats{} }
 
 func (l *later) Next(ev *event.Event) error {
 	if len(l.on) == 1 {

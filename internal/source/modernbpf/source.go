@@ -96,6 +96,7 @@ type Source struct {
 	links    []link.Link
 	progs    []*ebpf.Program // attached, the first ones
 	hooked   []hooked
+	hookMu   sync.Mutex // held to look at the hooks and to take the programs away
 	ctl      *control
 	ctlBytes []byte
 
@@ -467,9 +468,11 @@ func (s *Source) Stop() error {
 		return nil
 	}
 	var errs []error
+	s.hookMu.Lock()
 	for _, l := range s.links {
 		errs = append(errs, l.Close())
 	}
+	s.hookMu.Unlock()
 	s.links = nil
 	s.stopped = true
 	return errors.Join(errs...)

@@ -94,12 +94,14 @@ func (s *Source) Details() source.Details {
 			Name: name, Size: r.mask + 1, Used: r.producer.Load() - r.consumer.Load(), Peak: r.peak.Load(),
 		})
 	}
+	s.hookMu.Lock()
+	defer s.hookMu.Unlock()
 	for _, h := range s.hooked {
 		hook := source.Hook{Name: h.name}
 		if h.second {
 			hook.Name += "_second"
 		}
-		if _, err := h.link.Info(); err == nil && !s.stopped {
+		if _, err := h.link.Info(); err == nil {
 			hook.Attached = true
 		}
 		if st, err := h.prog.Stats(); err == nil {
