@@ -160,3 +160,35 @@ func BenchmarkFileJSON(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(batch)*b.N)/b.Elapsed().Seconds(), "alerts/s")
 }
+
+// BenchmarkQueueToFile is the whole way from raising an alert to the file; -cpu 1 keeps it on one core.
+func BenchmarkQueueToFile(b *testing.B) {
+	f, err := NewFile(filepath.Join(b.TempDir(), "alerts"), true, Format{JSON: true, Options: alert.Defaults()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkQueue(b, f)
+}
+
+// BenchmarkQueueToStdout is the same into a pipe that somebody reads.
+func BenchmarkQueueToStdout(b *testing.B) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	go io.Copy(io.Discard, r)
+	defer w.Close()
+	benchmarkQueue(b, NewStdout(w, Format{JSON: true, Options: alert.Defaults()}))
+}
+
+func benchmarkQueue(b *testing.B, out output.Output) {
+	q := output.NewQueue(out, output.Options{Wait: true})
+	a := batchOf(1)[0]
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		q.Push(a)
+	}
+	q.Stop(b.Context())
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts/s")
+}
