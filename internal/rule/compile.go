@@ -34,6 +34,9 @@ type pass struct {
 	report *report
 	lists  []*compiledList
 	listBy map[string]*compiledList
+	// order are the places of the lists whose names are single words; odd are those of the others.
+	order  map[string]int
+	odd    []int
 	macros []*macroTree
 	byName map[string]*macroTree
 	rules  []*Rule
@@ -162,23 +165,44 @@ func (p *pass) compileLists() {
 		out.text = joinItems(out.compiled)
 		p.lists = append(p.lists, out)
 	}
-	p.listBy = map[string]*compiledList{}
-	for _, l := range p.lists {
+	p.listBy, p.order, p.odd = map[string]*compiledList{}, map[string]int{}, nil
+	for i, l := range p.lists {
 		l.used = used[l.name]
 		p.listBy[l.name] = l
+		if strings.ContainsAny(l.name, delimiters) {
+			p.odd = append(p.odd, i)
+		} else {
+			p.order[l.name] = i
+		}
 	}
 }
 
-// expand replaces the names of lists in a condition.
+// expand replaces the names of lists in a condition, in the order of the lists. Only those are tried
+// whose name is a word of the text, or of what a list before it brought in.
 func (p *pass) expand(text string, track bool) (*expansion, []string) {
 	x := newExpansion(text, track)
 	var found []string
-	for _, l := range p.lists {
+	todo := p.listsIn(slices.Clone(p.odd), text, -1)
+	for len(todo) > 0 {
+		at := slices.Min(todo)
+		todo = slices.DeleteFunc(todo, func(i int) bool { return i == at })
+		l := p.lists[at]
 		if x.replace(l.name, l.text, len(l.compiled) == 0) {
 			found = append(found, l.name)
+			todo = p.listsIn(todo, l.text, at)
 		}
 	}
 	return x, found
+}
+
+// listsIn adds the places of the lists behind the given one whose names are words of a text.
+func (p *pass) listsIn(places []int, text string, behind int) []int {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(delimiters, r) }) {
+		if i, ok := p.order[word]; ok && i > behind {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // expandOnce is expand for a text that may have been expanded before.
