@@ -98,8 +98,8 @@ func TestReloadsUnderLoad(t *testing.T) {
 		t.Errorf("the log:\n%s", r.log)
 	}
 	grown := float64(end)/float64(base) - 1
-	t.Logf("%d reloads in %.1fs, %.1f million events/s; build at most %.0f ms, taking over at most %.1f ms; longest pause of 64 events %s; heap %.1f MiB, %+.1f %%",
-		reloads, took.Seconds(), float64(events)/1e6/took.Seconds(), slowest, slowestSwap, pause, float64(end)/(1<<20), 100*grown)
+	t.Logf("%d reloads in %.1fs, %.0fk events/s; build at most %.0f ms, taking over at most %.1f ms; longest pause of 64 events %s; heap %.1f MiB, %+.1f %%",
+		reloads, took.Seconds(), float64(events)/1e3/took.Seconds(), slowest, slowestSwap, pause, float64(end)/(1<<20), 100*grown)
 	// The written alerts grow with the test, and are part of it.
 	if slack := float64(len(r.out.String())) * 4; float64(end) > 1.1*float64(base)+slack+(4<<20) {
 		t.Errorf("the heap grew from %d to %d bytes", base, end)
