@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,6 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/engine"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
 	"github.com/gyrfalcon/gyrfalcon/internal/output"
-	"github.com/gyrfalcon/gyrfalcon/internal/output/dest"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/source/modernbpf"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
@@ -119,6 +117,8 @@ type App struct {
 	manager *serviceManager
 
 	control *control.Server // nil without
+	// misses are what the source cannot see here.
+	misses []string
 }
 
 // step is one part of the start.
@@ -200,31 +200,6 @@ func (a *App) stop() {
 
 // onStop adds to what stop does.
 func (a *App) onStop(f func()) { a.cleanup = append(a.cleanup, f) }
-
-// openLog makes the logger and says with what gyr starts.
-func (a *App) openLog(context.Context) error {
-	o := LogOptions{Level: a.cfg.LogLevel.Slog(), ISO8601: a.cfg.TimeFormatISO8601}
-	if a.cfg.LogStderr {
-		o.Writer = a.o.Stderr
-	}
-	if a.cfg.LogSyslog {
-		s := dest.NewSyslog(programName, dest.Format{})
-		o.Syslog = s.Message
-		a.onStop(func() { s.Close() })
-	}
-	var stop func()
-	a.log, stop = NewAsyncLogger(o)
-	a.onStop(stop)
-	a.log.Info("Gyrfalcon " + Version + " (rules and configuration of Falco " + FalcoVersion + ")")
-	for _, p := range a.o.ConfigProblems {
-		p.Severity, p.Code = diag.Note, ""
-		a.log.Warn(strings.Replace(p.String(), "note: ", "", 1))
-	}
-	if len(a.cfg.Files) > 0 {
-		a.log.Info("configuration from " + strings.Join(a.cfg.Files, ", "))
-	}
-	return nil
-}
 
 // writePIDFile writes the process' number for service managers.
 func (a *App) writePIDFile(context.Context) error {

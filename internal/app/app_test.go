@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -173,7 +174,7 @@ Triggered rules by rule name:
 	if b, _ := os.ReadFile(file); string(b) != alerts {
 		t.Errorf("the file has\n%s", b)
 	}
-	for _, line := range []string{"2 of 2 rules are in use", "alerts go to file " + file + ", stdout", "watching (started in", "Events seen: 4", "Lost: nothing"} {
+	for _, line := range []string{"2 of 2 rules are in use", "alerts   go to file " + file + ", stdout", "watching (started in", "Events seen: 4", "Lost: nothing"} {
 		if !strings.Contains(log, line) {
 			t.Errorf("%q is not in\n%s", line, log)
 		}
@@ -433,5 +434,46 @@ func TestProcIsReadWithoutSnapshot(t *testing.T) {
 	}
 	if !regexp.MustCompile(`[1-9][0-9]* running threads read from /proc`).MatchString(log) {
 		t.Errorf("nothing was read from /proc:\n%s", log)
+	}
+}
+
+func TestLogAsJSON(t *testing.T) {
+	var b syncBuffer
+	log := NewLogger(LogOptions{Writer: &b, JSON: true})
+	log.With("part", "x").WithGroup("g").Warn("two\nlines", "n", 3, "error", errors.New("no \"room\""))
+	Reconfigure(log, LogOptions{Writer: &b, JSON: true, Level: slog.LevelError})
+	log.Warn("not said")
+	log.Error("said")
+	Reconfigure(log, LogOptions{Writer: &b})
+	log.Info("as text", "a", 1)
+	lines := strings.Split(b.String(), "\n")
+	var got map[string]any
+	if len(lines) != 4 || json.Unmarshal([]byte(lines[0]), &got) != nil {
+		t.Fatalf("got %q", lines)
+	}
+	group, _ := got["g"].(map[string]any)
+	stamp, err := time.Parse(time.RFC3339Nano, fmt.Sprint(got["time"]))
+	if got["level"] != "warning" || got["msg"] != "two\nlines" || got["part"] != "x" || group["n"] != 3.0 || group["error"] != `no "room"` || err != nil || stamp.Location() != time.UTC {
+		t.Errorf("got %v %v", got, err)
+	}
+	if !strings.Contains(lines[1], `"level":"error","msg":"said"`) || !strings.HasSuffix(lines[2], ": as text a=1") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestStartPageAsJSON(t *testing.T) {
+	_, log, err := run(t, &memory{}, func(c *config.Config, _ *Options) { c.Gyr.Log.Format = config.LogJSON })
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := map[string]map[string]any{}
+	for line := range strings.Lines(log) {
+		var got map[string]any
+		if json.Unmarshal([]byte(line), &got) == nil {
+			about[fmt.Sprint(got["about"])] = got
+		}
+	}
+	if about["rules"]["in_use"] != 2.0 || about["rules"]["msg"] == "" || fmt.Sprint(about["alerts"]["outputs"]) != "[stdout]" || about["reloads"] == nil || about["config"] == nil {
+		t.Errorf("got %v\n%s", about, log)
 	}
 }

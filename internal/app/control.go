@@ -17,7 +17,11 @@ import (
 // openControl serves the control socket, if it can: gyr watches without it, too.
 func (a *App) openControl(context.Context) error {
 	path := a.cfg.Gyr.Control.Socket
-	if path == "" || a.replays() {
+	if a.replays() {
+		return nil
+	}
+	defer a.sayReloading()
+	if path == "" {
 		return nil
 	}
 	s, err := control.Listen(path, a.log)
@@ -53,7 +57,7 @@ func (a *App) Status() *control.Status {
 	g := a.generation()
 	st := &control.Status{
 		Version: Version, Falco: FalcoVersion, PID: os.Getpid(), Hostname: g.machine.Hostname,
-		Started: a.begun, Watching: a.watching.Load(),
+		Started: a.begun, Watching: a.watching.Load(), Misses: a.misses,
 		Source: string(a.cfg.Engine.Kind), Syscalls: g.selected.Wanted.Len(),
 		ConfigFiles: g.cfg.Files, RulesFrom: g.rules.Names, RulesInUse: g.engine.Rules(), RulesLoaded: len(g.rules.Set.Rules),
 		Generation: g.number, Since: g.since,

@@ -157,7 +157,7 @@ func (a *App) loadRules(ctx context.Context) error {
 		return err
 	}
 	a.warnings(g)
-	a.log.Info(fmt.Sprintf("%d of %d rules are in use, from %s", g.engine.Rules(), len(g.rules.Set.Rules), strings.Join(g.rules.Names, ", ")))
+	a.say("rules", g.rulesSummary(), "in_use", g.engine.Rules(), "loaded", len(g.rules.Set.Rules), "from", g.rules.Names)
 	if !a.o.DryRun {
 		g.begin(ctx, nil)
 	}

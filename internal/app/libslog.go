@@ -5,27 +5,30 @@ package app
 import (
 	"context"
 	"log/slog"
+	"math"
 )
 
 // libsLog is the logger of what reads events and keeps the state, which has its own level under
-// libs_logger.
+// libs_logger; a reload can change it.
 func (a *App) libsLog() *slog.Logger {
-	c := &a.cfg.LibsLogger
-	if !c.Enabled {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(&levelHandler{a.log.Handler(), c.Severity.Slog()})
+	return slog.New(&levelHandler{a.log.Handler(), func() slog.Level {
+		c := a.config().LibsLogger
+		if !c.Enabled {
+			return slog.Level(math.MaxInt)
+		}
+		return c.Severity.Slog()
+	}})
 }
 
 // levelHandler lets only messages from a level on through to another handler.
 type levelHandler struct {
 	slog.Handler
-	level slog.Level
+	level func() slog.Level
 }
 
 // Enabled reports whether messages of a level are written.
 func (h *levelHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= h.level && h.Handler.Enabled(ctx, level)
+	return level >= h.level() && h.Handler.Enabled(ctx, level)
 }
 
 // WithAttrs returns a handler that adds attributes to every message.

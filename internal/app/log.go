@@ -3,6 +3,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -25,19 +26,25 @@ type LogOptions struct {
 	Level  slog.Level
 	// ISO8601 writes the time in UTC instead of the local form.
 	ISO8601 bool
+	// JSON writes one JSON object a line to Writer, with the time in UTC.
+	JSON bool
 }
 
-// logHandler writes a message as "time: text key=value", as Falco's log lines look.
+// logHandler writes a message as "time: text key=value", as Falco's log lines look, or as JSON.
 type logHandler struct {
-	o      LogOptions
 	shared *logState
 	prefix string // attributes given beforehand, rendered
 	group  string
+	json   slog.Handler // writes to shared.object
 }
 
 // logState is what a handler and those made from it share.
 type logState struct {
+	// o can change while messages are written.
+	o atomic.Pointer[LogOptions]
+
 	mu     sync.Mutex
+	object bytes.Buffer   // the message that is being made, as JSON
 	window time.Time      // when counting began
 	said   map[string]int // how often since then, by message
 
@@ -49,6 +56,7 @@ type logLine struct {
 	level   slog.Level
 	message string // for the system's log, which adds the time by itself
 	line    string
+	json    string // the same as JSON; "" if it is not wanted
 }
 
 // Of one message at most logBurst lines are written in a logWindow: what happens with every event
@@ -76,9 +84,18 @@ func (s *logState) admit(r *slog.Record) (ok bool, heldBack string) {
 	return s.said[r.Message] <= logBurst, heldBack
 }
 
+// newHandler returns a handler and what it shares with those that are made from it.
+func newHandler(o LogOptions) *logHandler {
+	shared := &logState{}
+	shared.o.Store(&o)
+	return &logHandler{shared: shared, json: newJSONHandler(&shared.object)}
+}
+
 // NewLogger returns a logger that writes at once.
 func NewLogger(o LogOptions) *slog.Logger {
-	return slog.New(&logHandler{o: o, shared: &logState{emit: o.write}})
+	h := newHandler(o)
+	h.shared.emit = h.shared.write
+	return slog.New(h)
 }
 
 // Sizes of a logger that does not wait: how many lines may, and how long stop lets them be written.
@@ -92,16 +109,18 @@ const (
 func NewAsyncLogger(o LogOptions) (log *slog.Logger, stop func()) {
 	lines, done := make(chan logLine, logWaiting), make(chan struct{})
 	var lost atomic.Uint64
+	h := newHandler(o)
+	shared := h.shared
 	go func() {
 		defer close(done)
 		for l := range lines {
-			o.write(l)
+			shared.write(l)
 			if n := lost.Swap(0); n > 0 {
-				o.write(logLine{slog.LevelError, "", fmt.Sprintf("error: %d lines of the log were lost\n", n)})
+				text := fmt.Sprintf("%d lines of the log were lost", n)
+				shared.write(logLine{slog.LevelError, "", "error: " + text + "\n", fmt.Sprintf("{\"level\":\"error\",\"msg\":%q}\n", text)})
 			}
 		}
 	}()
-	shared := &logState{}
 	shared.emit = func(l logLine) { // with shared.mu held
 		select {
 		case lines <- l:
@@ -109,9 +128,9 @@ func NewAsyncLogger(o LogOptions) (log *slog.Logger, stop func()) {
 			lost.Add(1)
 		}
 	}
-	return slog.New(&logHandler{o: o, shared: shared}), func() {
+	return slog.New(h), func() {
 		shared.mu.Lock()
-		shared.emit = o.write
+		shared.emit = shared.write
 		close(lines)
 		shared.mu.Unlock()
 		select {
@@ -121,22 +140,37 @@ func NewAsyncLogger(o LogOptions) (log *slog.Logger, stop func()) {
 	}
 }
 
+// Reconfigure changes where a logger of this package writes, and how.
+func Reconfigure(log *slog.Logger, o LogOptions) {
+	if h, ok := log.Handler().(*logHandler); ok {
+		h.shared.o.Store(&o)
+	}
+}
+
 // write writes one line to all places.
-func (o *LogOptions) write(l logLine) {
+func (s *logState) write(l logLine) {
+	o := s.o.Load()
 	if o.Syslog != nil && l.message != "" {
 		// A system without a log daemon is no reason to fail.
 		_ = o.Syslog(syslogLevel(l.level), l.message)
 	}
-	if o.Writer != nil {
+	switch {
+	case o.Writer == nil:
+	case o.JSON:
+		_, _ = io.WriteString(o.Writer, l.json)
+	default:
 		_, _ = io.WriteString(o.Writer, l.line)
 	}
 }
 
 // Enabled reports whether messages of a level are written.
-func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.o.Level }
+func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= h.shared.o.Load().Level
+}
 
 // Handle writes one message.
-func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
+	o := h.shared.o.Load()
 	text := r.Message + h.prefix
 	r.Attrs(func(a slog.Attr) bool {
 		text += h.render(a)
@@ -149,8 +183,16 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 		return nil
 	}
 	message := heldBack + text
+	object := ""
+	if o.JSON {
+		h.shared.object.Reset()
+		r.Message = heldBack + r.Message
+		if err := h.json.Handle(ctx, r); err == nil {
+			object = h.shared.object.String()
+		}
+	}
 	stamp := r.Time.Format(time.ANSIC)
-	if h.o.ISO8601 {
+	if o.ISO8601 {
 		stamp = r.Time.UTC().Format("2006-01-02T15:04:05+0000")
 	}
 	switch {
@@ -159,7 +201,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level >= slog.LevelWarn:
 		text = "warning: " + text
 	}
-	h.shared.emit(logLine{r.Level, message, stamp + ": " + heldBack + text + "\n"})
+	h.shared.emit(logLine{r.Level, message, stamp + ": " + heldBack + text + "\n", object})
 	return nil
 }
 
@@ -192,6 +234,7 @@ func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		c.prefix += h.render(a)
 	}
+	c.json = h.json.WithAttrs(attrs)
 	return &c
 }
 
@@ -199,5 +242,35 @@ func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h *logHandler) WithGroup(name string) slog.Handler {
 	c := *h
 	c.group += name + "."
+	c.json = h.json.WithGroup(name)
 	return &c
+}
+
+// newJSONHandler returns the handler that makes objects: level in Falco's small letters, time in UTC.
+func newJSONHandler(w io.Writer) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug - 100, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		switch {
+		case len(groups) > 0:
+		case a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime:
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		case a.Key == slog.LevelKey:
+			if level, ok := a.Value.Any().(slog.Level); ok {
+				a.Value = slog.StringValue(levelName(level))
+			}
+		}
+		return a
+	}})
+}
+
+// levelName is a level as the configuration writes it.
+func levelName(l slog.Level) string {
+	switch syslogLevel(l) {
+	case alert.Error:
+		return "error"
+	case alert.Warning:
+		return "warning"
+	case alert.Informational:
+		return "info"
+	}
+	return "debug"
 }

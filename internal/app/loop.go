@@ -53,11 +53,12 @@ func (a *App) openSource(ctx context.Context) error {
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
 		for _, s := range sees {
-			a.log.Info(s)
+			a.say("watches", s)
 		}
 		for _, s := range misses {
-			a.log.Warn(s)
+			a.log.Warn("misses: " + s)
 		}
+		a.misses = misses
 	}
 	if a.replays() {
 		a.simulateDrops()

@@ -287,21 +287,7 @@ func (a *App) openOutputs(context.Context) error {
 	}
 	a.outputs.swap(now)
 	a.onStop(a.drainOutputs)
-	if a.outputs.taking() == 0 {
-		a.log.Warn("no output is enabled, alerts are only counted")
-		return nil
-	}
-	var names []string
-	for _, p := range now {
-		if !p.silent {
-			names = append(names, p.where)
-		}
-	}
-	form := "text"
-	if a.cfg.JSONOutput {
-		form = "JSON"
-	}
-	a.log.Info("alerts go to "+strings.Join(names, ", "), "as", form)
+	a.sayOutputs(now)
 	return nil
 }
 

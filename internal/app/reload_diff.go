@@ -100,7 +100,7 @@ func diffOutputs(before, now []*openOutput) control.Change {
 	}
 	for _, p := range now {
 		switch {
-		case slices.Contains(before, p):
+		case p.silent, slices.Contains(before, p):
 		case has(before, p.row.name):
 			c.Changed = append(c.Changed, p.where)
 		default:
@@ -108,7 +108,7 @@ func diffOutputs(before, now []*openOutput) control.Change {
 		}
 	}
 	for _, p := range before {
-		if !has(now, p.row.name) {
+		if !p.silent && !has(now, p.row.name) {
 			c.Removed = append(c.Removed, p.where)
 		}
 	}
@@ -117,6 +117,7 @@ func diffOutputs(before, now []*openOutput) control.Change {
 
 // sayReloaded says in the log what a reload changed.
 func (a *App) sayReloaded(r *control.Reload) {
+	a.sayProblems(a.generation().problems)
 	a.warnings(a.generation())
 	for _, key := range r.Restart {
 		a.log.Warn("the new value of " + key + " needs a restart, the old one stays in force until then")
@@ -162,19 +163,26 @@ type fingerprint [sha256.Size]byte
 // fingerprint reads the files that a configuration consists of and those of its rules.
 func (a *App) fingerprint(cfg *config.Config) (sum fingerprint) {
 	h := sha256.New()
-	files := slices.Clone(cfg.Files)
-	rules, err := expandRules(cfg.RulesFiles, false)
-	if len(a.o.RulesPaths) > 0 {
-		rules, err = expandRules(a.o.RulesPaths, true)
-	}
+	rules, err := expandRules(a.rulesPaths(cfg), len(a.o.RulesPaths) > 0)
 	fmt.Fprintf(h, "%q %v\n", rules, err)
-	for _, f := range append(files, rules...) {
+	for _, f := range slices.Concat(cfg.Files, rules) {
 		content, err := os.ReadFile(f)
 		fmt.Fprintf(h, "%q %d %v\n", f, len(content), err)
 		h.Write(content)
 	}
 	h.Sum(sum[:0])
 	return sum
+}
+
+// rulesPaths are the files and directories from which the rules of a configuration come.
+func (a *App) rulesPaths(cfg *config.Config) []string {
+	switch {
+	case len(a.o.RulesPaths) > 0:
+		return a.o.RulesPaths
+	case cfg.RulesFiles != nil:
+		return cfg.RulesFiles
+	}
+	return []string{localRules}
 }
 
 // filesDiffer reports whether the files are others than at the last attempt.

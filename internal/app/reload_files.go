@@ -3,6 +3,7 @@
 package app
 
 import (
+	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/watch"
 )
 
@@ -56,24 +57,16 @@ func (f *fileWatch) say(a *App, err error) {
 // watchedPaths are all files and directories from which configuration and rules come, those
 // included that are not there yet.
 func (a *App) watchedPaths() []string {
-	cfg, _ := a.readAgain() // also of a configuration that was refused
 	var paths []string
-	for _, c := range []*[]string{&cfg.Files, &a.config().Files} {
-		paths = append(paths, *c...)
+	read, _ := a.readAgain() // what a configuration names that was refused counts too
+	for _, cfg := range []*config.Config{read, a.config()} {
+		paths = append(paths, cfg.Files...)
+		for _, i := range cfg.ConfigFiles {
+			paths = append(paths, i.Path)
+		}
+		paths = append(paths, a.rulesPaths(cfg)...)
 	}
-	for _, i := range cfg.ConfigFiles {
-		paths = append(paths, i.Path)
-	}
-	for _, i := range a.config().ConfigFiles {
-		paths = append(paths, i.Path)
-	}
-	if len(a.o.RulesPaths) > 0 {
-		return append(paths, a.o.RulesPaths...)
-	}
-	if cfg.RulesFiles == nil || a.config().RulesFiles == nil {
-		paths = append(paths, localRules)
-	}
-	return append(append(paths, cfg.RulesFiles...), a.config().RulesFiles...)
+	return paths
 }
 
 // changed gets a value when files may have changed; nil while nothing is watched.

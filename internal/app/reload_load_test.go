@@ -45,7 +45,7 @@ func heap() uint64 {
 // evaluated. Of all marked events each must be told once, by the rules before or by those after.
 // GYR_RELOADS says how often; GYR_RELOADS=100 takes a minute.
 func TestReloadsUnderLoad(t *testing.T) {
-	reloads := 3
+	reloads := 2
 	if s := os.Getenv("GYR_RELOADS"); s != "" {
 		reloads, _ = strconv.Atoi(s)
 	} else if testing.Short() {

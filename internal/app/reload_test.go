@@ -399,6 +399,18 @@ func TestReloadKeepsWhatNeedsARestart(t *testing.T) {
 	}
 }
 
+func TestReloadChangesTheLog(t *testing.T) {
+	r := begin(t, nil)
+	r.cfg.LogLevel, r.cfg.Gyr.Log.Format = "error", config.LogJSON
+	r.load(t, "")
+	r.App.log.Warn("unheard")
+	r.App.log.Error("heard")
+	r.finish(t)
+	if log := r.log.String(); strings.Contains(log, "unheard") || !strings.Contains(log, `"level":"error","msg":"heard"`) {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
 func TestReloadBySignal(t *testing.T) {
 	r := begin(t, nil)
 	r.write(t, rulesNamed("b"))

@@ -12,7 +12,7 @@ import (
 // restartKeys are the keys whose values gyr takes once, at its start: what the kernel's side and the
 // tables of the state are made of. A key with others below it stands for all of them. A reload with
 // a new value for one of them keeps the old value and says that it does.
-var restartKeys = []string{"engine", "falco_libs", "gyr.host_root", "gyr.control", "capture", "gyr.capture"}
+var restartKeys = []string{"engine", "falco_libs", "capture", "webserver", "gyr.host_root", "gyr.control"}
 
 // keepStart puts the values of the start into cfg where they cannot change, and returns the keys
 // whose new values are not in force.

@@ -62,6 +62,6 @@ func (a *App) serveWeb(context.Context) error {
 	if a.cfg.Webserver.SSLEnabled {
 		scheme = "https"
 	}
-	a.log.Info("web server listens at " + scheme + "://" + a.web.Addr().String())
+	a.say("serves", "web server listens at "+scheme+"://"+a.web.Addr().String())
 	return nil
 }

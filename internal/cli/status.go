@@ -69,6 +69,9 @@ func printStatus(w io.Writer, s *control.Status, now time.Time) {
 	}
 	p.line("gyr", "%s, process %d on %s, %s for %s", s.Version, s.PID, s.Hostname, doing, since(s.Started, now))
 	p.line("watches", "%d system calls (%s)", s.Syscalls, s.Source)
+	for _, m := range s.Misses {
+		p.line("", "misses: %s", m)
+	}
 	p.line("rules", "%d of %d in use, from %s", s.RulesInUse, s.RulesLoaded, strings.Join(s.RulesFrom, ", "))
 	if len(s.ConfigFiles) > 0 {
 		p.line("config", "%s", strings.Join(s.ConfigFiles, ", "))

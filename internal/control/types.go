@@ -57,8 +57,7 @@ type Status struct {
 	Watching bool      `json:"watching"`
 
 	Source      string   `json:"source"`
-	Sees        []string `json:"sees"`
-	Misses      []string `json:"misses"`
+	Misses      []string `json:"misses"` // what cannot be seen here, and why
 	Syscalls    int      `json:"syscalls"`
 	ConfigFiles []string `json:"config_files"`
 	RulesFrom   []string `json:"rules_from"`
