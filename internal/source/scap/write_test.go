@@ -133,7 +133,7 @@ func TestRewrite(t *testing.T) {
 			if err != nil {
 				t.Skipf("cannot be read: %v", err)
 			}
-			for _, o := range []WriterOptions{{}, {Compress: true}, {Format: Current}} {
+			for _, o := range []WriterOptions{{Compress: true}, {Format: Current}} {
 				b, _, err := rewrite(openTest(t, file), o)
 				if err != nil {
 					t.Fatal(err)
