@@ -27,6 +27,49 @@ func (b *budget) take(n int) bool {
 	return true
 }
 
+// lookup enters a thread that no event told of, as /proc tells it; nil if there is no such thread
+// or no lookup is allowed.
+func (s *State) lookup(tid int64) *Thread {
+	if tid <= 0 || !s.opt.ProcLookup {
+		return nil
+	}
+	if old := s.threads[tid]; old != nil && old.Fake && old.retry > s.ts {
+		return nil
+	}
+	if !s.proc.allowed() {
+		return nil
+	}
+	s.stats.Lookups++
+	t := s.proc.thread(tid, true)
+	if t == nil {
+		s.stats.LookupsMissed++
+		if old := s.threads[tid]; old != nil && old.Fake {
+			old.retry = s.ts + lookupRetry
+		}
+		return nil
+	}
+	s.proc.ancestors(t.Proc)
+	s.proc.forgetTables()
+	return t
+}
+
+// lookupRetry is how long a thread that /proc did not know is not looked up again.
+const lookupRetry = 5e9
+
+// ancestors looks up the parents of p that are not known.
+func (f *procFS) ancestors(p *Process) {
+	for range 32 {
+		if p == nil || p.Parent != nil || p.PPID <= 0 || !f.allowed() {
+			return
+		}
+		t := f.thread(p.PPID, true)
+		if t == nil {
+			return
+		}
+		p = t.Proc
+	}
+}
+
 // netReads is how many times a second the socket tables of a net namespace are read for single
 // descriptors: they can be large.
 const netReads = 4

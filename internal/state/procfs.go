@@ -275,49 +275,6 @@ func (f *procFS) bootTime() uint64 {
 	return uint64(real.Nano() - boot.Nano())
 }
 
-// lookup enters a thread that no event told of, as /proc tells it; nil if there is no such thread
-// or no lookup is allowed.
-func (s *State) lookup(tid int64) *Thread {
-	if tid <= 0 || !s.opt.ProcLookup {
-		return nil
-	}
-	if old := s.threads[tid]; old != nil && old.Fake && old.retry > s.ts {
-		return nil
-	}
-	if !s.proc.allowed() {
-		return nil
-	}
-	s.stats.Lookups++
-	t := s.proc.thread(tid, true)
-	if t == nil {
-		s.stats.LookupsMissed++
-		if old := s.threads[tid]; old != nil && old.Fake {
-			old.retry = s.ts + lookupRetry
-		}
-		return nil
-	}
-	s.proc.ancestors(t.Proc)
-	s.proc.forgetTables()
-	return t
-}
-
-// lookupRetry is how long a thread that /proc did not know is not looked up again.
-const lookupRetry = 5e9
-
-// ancestors looks up the parents of p that are not known.
-func (f *procFS) ancestors(p *Process) {
-	for range 32 {
-		if p == nil || p.Parent != nil || p.PPID <= 0 || !f.allowed() {
-			return
-		}
-		t := f.thread(p.PPID, true)
-		if t == nil {
-			return
-		}
-		p = t.Proc
-	}
-}
-
 // thread enters one thread, and its process before it if that is not known yet.
 func (f *procFS) thread(tid int64, fds bool) *Thread {
 	s := f.s
