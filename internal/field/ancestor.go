@@ -76,7 +76,7 @@ func (up kin) texts(get func(*state.Process) string) func(*Context, *Arg, []stri
 		}
 		w := up(p)
 		if a.Given {
-			if q := w.nth(a.Index); q != nil {
+			if q := w.nth(a.Index); q != nil && !(c.Thread.Fake && a.Index == 0) {
 				dst = append(dst, get(q))
 			}
 			return dst

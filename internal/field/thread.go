@@ -52,7 +52,7 @@ var threadFields = []Field{
 		Doc: "Names of the capabilities that the thread can pass on to the programs it executes, with blanks between them."},
 	{Name: "thread.cap_effective", Type: event.CharBuf, Str: threadCaps(func(s *state.Caps) uint64 { return s.Effective }),
 		Doc: "Names of the capabilities that the thread makes use of, with blanks between them."},
-	{Name: "proc.fdopencount", Type: event.Uint64, Format: event.FormatDec, Uint: procUint(func(p *state.Process) uint64 { return uint64(p.FDs.Len()) }),
+	{Name: "proc.fdopencount", Type: event.Uint64, Format: event.FormatDec, Uint: procFDCount,
 		Doc: "How many open descriptors of the process are known."},
 	{Name: "proc.fdlimit", Type: event.Int64, Format: event.FormatDec, Int: procInt(func(p *state.Process) int64 { return p.FDLimit }),
 		Doc: "How many descriptors the process may have open, -1 if that is not known."},
@@ -312,6 +312,19 @@ func procChilds(p *state.Process) uint64 {
 }
 
 func threadCPU(c *Context, _ *Arg) (float64, bool) { return 0, c.Thread != nil && isProcInfo(c.Ev) }
+
+// procFDCount counts the descriptors of a process; of a thread of which nothing is known there are none
+// but those that its own events named.
+func procFDCount(c *Context, _ *Arg) (uint64, bool) {
+	p := process(c)
+	if p == nil {
+		return 0, false
+	}
+	if c.Thread.Fake {
+		return 0, true
+	}
+	return uint64(p.FDs.Len()), true
+}
 
 func mainVMSize(t *state.Thread) uint64 {
 	if !isMain(t) {

@@ -21,7 +21,7 @@ func (s *State) setParent(p *Process, ppid int64) {
 	}
 	f := s.families[ppid]
 	if f == nil {
-		f = &family{ppid: ppid}
+		f = s.newFamily(ppid)
 		s.families[ppid] = f
 	}
 	p.family, p.sibNext = f, f.first
@@ -49,7 +49,25 @@ func (s *State) leaveFamily(p *Process) {
 	p.family, p.sibNext, p.sibPrev, p.Parent = nil, nil, nil, nil
 	if f.first == nil {
 		delete(s.families, f.ppid)
+		if len(s.spareFamilies) < maxSpareFamilies {
+			s.spareFamilies = append(s.spareFamilies, f)
+		}
 	}
+}
+
+// maxSpareFamilies is how many lists without a child are kept for reuse.
+const maxSpareFamilies = 1024
+
+// newFamily returns an empty list, which may have served for another parent before.
+func (s *State) newFamily(ppid int64) *family {
+	n := len(s.spareFamilies)
+	if n == 0 {
+		return &family{ppid: ppid}
+	}
+	f := s.spareFamilies[n-1]
+	s.spareFamilies = s.spareFamilies[:n-1]
+	*f = family{ppid: ppid}
+	return f
 }
 
 // adopt tells the processes that wait for a parent with p's number that it is there.

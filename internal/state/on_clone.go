@@ -73,9 +73,25 @@ func (s *State) cloneChild(ev *event.Event) {
 		if flags&cloneThread == 0 || t.Proc.VPID < 0 {
 			t.Proc.VPID = intOf(ev, cloneParams.vpid, pid)
 		}
+		if flags&cloneThread != 0 && maker == nil && t.Proc.Main == nil {
+			s.addLeader(t)
+		}
 		s.refreshChild(ev, t, start)
 		s.th = t
 	}
+}
+
+// addLeader enters the leader of a process that is known by another thread of it alone, as that thread
+// tells of it.
+func (s *State) addLeader(t *Thread) {
+	p := t.Proc
+	leader := s.addThread(p.PID, p)
+	if leader == nil {
+		return
+	}
+	leader.VTID, leader.Comm = p.VPID, t.Comm
+	leader.VM, leader.seen = t.VM, s.ts
+	p.FDLimit = -1
 }
 
 // sameTask reports whether the child of a clone is the thread that stands in the table already.

@@ -92,10 +92,12 @@ type State struct {
 	threads  map[int64]*Thread
 	procs    map[int64]*Process
 	families map[int64]*family // by the number of the parent
-	nobody   *Process          // the process of ghost
-	ghost    Thread            // a fake thread that is not entered
-	pool     fdPool
-	stats    Stats
+	// spareFamilies wait to be used again.
+	spareFamilies []*family
+	nobody        *Process // the process of ghost
+	ghost         Thread   // a fake thread that is not entered
+	pool          fdPool
+	stats         Stats
 
 	peakThreads, peakProcs int
 	exits                  recentExits
