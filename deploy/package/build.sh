@@ -24,8 +24,11 @@ trap 'rm -rf "$stage"' EXIT
 export GYR_STAGE=$stage
 
 # The tools run here, whatever is built for. 2.45.0 is the last nfpm whose modules can all be had.
-GOBIN=$stage/tools CGO_ENABLED=0 go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0
-GOBIN=$stage/tools CGO_ENABLED=0 go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+tools=${GYR_TOOLS:-$stage/tools}
+for tool in github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.0 github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0; do
+	name=$(basename "${tool%@*}")
+	[ -x "$tools/$name" ] || GOBIN=$tools CGO_ENABLED=0 go install "$tool"
+done
 
 build() { # GOARCH OUTPUT
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 go build -trimpath -buildvcs=false \
@@ -33,7 +36,7 @@ build() { # GOARCH OUTPUT
 }
 build "$GYR_ARCH" "$stage/gyr"
 # Completions come from a program that runs here.
-build "$(go env GOHOSTARCH)" "$stage/host-gyr"
+if [ "$GYR_ARCH" = "$(go env GOHOSTARCH)" ]; then cp "$stage/gyr" "$stage/host-gyr"; else build "$(go env GOHOSTARCH)" "$stage/host-gyr"; fi
 "$stage/host-gyr" completion bash >"$stage/gyr.bash"
 "$stage/host-gyr" completion zsh >"$stage/_gyr"
 "$stage/host-gyr" completion fish >"$stage/gyr.fish"
@@ -48,12 +51,12 @@ for section in 1 5; do
 		gzip -9n <"$f" >"$stage/man$section/$(basename "$f").gz"
 	done
 done
-CGO_ENABLED=0 GOOS=linux GOARCH=$GYR_ARCH "$stage/tools/cyclonedx-gomod" app -json -licenses -noserial -notimestamp -std \
-	-main cmd/gyr -output "$stage/sbom.cdx.json" . 2>"$stage/log" || { cat "$stage/log"; exit 1; }
+CGO_ENABLED=0 GOOS=linux GOARCH=$GYR_ARCH "$tools/cyclonedx-gomod" app -json -licenses -noserial -notimestamp -std \
+	-main cmd/gyr -output "$stage/sbom.cdx.json" . 2>"$stage/log" || { cat "$stage/log" >&2; exit 1; }
 
 mkdir -p "$out"
 for format in deb rpm; do
-	"$stage/tools/nfpm" package --config deploy/package/nfpm.yaml --packager "$format" --target "$out/" >"$stage/log" || { cat "$stage/log"; exit 1; }
+	"$tools/nfpm" package --config deploy/package/nfpm.yaml --packager "$format" --target "$out/" >"$stage/log" || { cat "$stage/log" >&2; exit 1; }
 done
 
 tree=gyr-$GYR_VERSION-linux-$GYR_ARCH

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d /tmp/gyrpkg.XXXXXX)
 root=$work/root
 gyr=
+export GYR_TOOLS=$work/tools
 
 fail() { echo "FAIL: $*" >&2; exit 1; }
 say() { printf -- '-- %s\n' "$*"; }
@@ -28,9 +29,9 @@ if [ -z "$dist" ]; then
 	say "build twice, in two places"
 	dist=$work/dist
 	./deploy/package/build.sh "$dist" >/dev/null
-	git worktree add -q --detach "$work/other" HEAD
+	git clone -q --no-local . "$work/other"
 	(cd "$work/other" && ./deploy/package/build.sh "$work/again" >/dev/null)
-	git worktree remove --force "$work/other"
+	rm -rf "$work/other"
 	diff "$dist"/SHA256SUMS.* "$work/again"/SHA256SUMS.* || fail "two builds differ"
 fi
 (cd "$dist" && sha256sum --quiet -c SHA256SUMS.*)
