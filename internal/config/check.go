@@ -29,6 +29,12 @@ var pendings = []pending{
 		"not supported (Falco removed it in 0.44)"},
 	{"metrics.jemalloc_stats_enabled", false, func(c *Config, _ *Value) bool { return c.Metrics.Enabled && c.Metrics.JemallocStatsEnabled },
 		"gyr has no jemalloc, the figures of Go's heap are told instead"},
+	{"plugins_hostinfo", false, func(c *Config, _ *Value) bool { return !c.PluginsHostInfo },
+		"has no effect, no plugin asks for the figures of the host"},
+	{"engine.ebpf.probe", false, func(c *Config, _ *Value) bool { return c.Engine.EBPF.Probe != "" },
+		"has no effect, the programs are part of gyr"},
+	{"grpc.threadiness", false, func(c *Config, _ *Value) bool { return c.GRPC.Enabled && c.GRPC.Threadiness > 0 },
+		"has no effect, every connection is served by itself"},
 }
 
 // A removal is a key that older versions of Falco had.
