@@ -85,7 +85,7 @@ func TestDestinationRows(t *testing.T) {
 		if d.doc == "" || !strings.HasSuffix(d.doc, ".") || d.where(o.cfg) == "" {
 			t.Errorf("%s is not described", d.name)
 		}
-		if d.key(&o) != d.key(&o) {
+		if first, again := d.key(&o), d.key(&o); first != again {
 			t.Errorf("%s: the key changes by itself", d.name)
 		}
 	}

@@ -24,8 +24,9 @@ const (
 // response is an alert in the form of Falco's gRPC service.
 func (g *GRPC) response(a *alert.Alert) *outputspb.Response {
 	r := &outputspb.Response{
-		Time:             &timestamppb.Timestamp{Seconds: int64(a.Time / 1e9), Nanos: int32(a.Time % 1e9)},
-		Priority:         schemapb.Priority(a.Priority),
+		Time:     &timestamppb.Timestamp{Seconds: int64(a.Time / 1e9), Nanos: int32(a.Time % 1e9)},
+		Priority: schemapb.Priority(a.Priority),
+		//lint:ignore SA1019 older clients read it
 		SourceDeprecated: sourceNumber(a.Source),
 		Rule:             clip(a.Rule, maxFieldText),
 		Output:           clip(string(g.format.Append(nil, a)), maxOutputText),
