@@ -34,7 +34,7 @@ func TestOldFiles(t *testing.T) {
 			},
 		},
 		{
-			"0.43.yaml", []string{"engine.kind", "engine.gvisor", "container_engines"},
+			"0.43.yaml", []string{"engine.kind", "engine.gvisor", "container_engines", "engine.ebpf.probe"},
 			func(c *Config) bool {
 				return c.Engine.ModernEBPF.BufSizePreset == 5 && c.Engine.ModernEBPF.DropFailedExit
 			},
