@@ -52,8 +52,8 @@ func (a *App) openSource(ctx context.Context) error {
 	a.spread(src)
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
-		for _, s := range sees {
-			a.say("watches", s)
+		for i, s := range sees {
+			a.say([]string{"watches", ""}[min(i, 1)], s)
 		}
 		for _, s := range misses {
 			a.log.Warn("misses: " + s)

@@ -12,6 +12,7 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/control"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 )
 
@@ -119,11 +120,22 @@ func diffOutputs(before, now []*openOutput) control.Change {
 func (a *App) sayReloaded(r *control.Reload) {
 	a.sayProblems(a.generation().problems)
 	a.warnings(a.generation())
+	if late := stateCalls(r.Syscalls.Added); len(late) > 0 {
+		a.log.Warn("the state did not see these system calls until now, what they did before is unknown (a restart looks it up)", "calls", strings.Join(late, ","))
+	}
 	for _, key := range r.Restart {
 		a.log.Warn("the new value of " + key + " needs a restart, the old one stays in force until then")
 	}
 	a.log.Info(fmt.Sprintf("reloaded (%s): %d rules in use; %s", r.Reason, r.InUse, Differences(r)),
 		"generation", r.Generation, "built in", fmt.Sprintf("%.0fms", r.BuildMS), "taken over in", fmt.Sprintf("%.0fms", r.SwapMS))
+}
+
+// stateCalls are those of the named system calls that the state is made of.
+func stateCalls(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		c := event.SyscallByName(name)
+		return c == nil || !c.State
+	})
 }
 
 // Differences is what a reload changed, on one line.

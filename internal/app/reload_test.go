@@ -7,170 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/control"
 	"github.com/gyrfalcon/gyrfalcon/internal/diag"
-	"github.com/gyrfalcon/gyrfalcon/internal/event"
-	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
-
-// flow is a source whose events are numbered; it delivers as many as it may.
-type flow struct {
-	n      uint64
-	limit  atomic.Uint64
-	record func(n uint64) []byte
-	stop   atomic.Bool
-
-	mu sync.Mutex
-	// selected are the selections that were asked for.
-	selected [][]*event.Syscall
-	failure  error // of the next Select
-}
-
-func (f *flow) Open(context.Context) error { return nil }
-func (f *flow) Close() error               { return nil }
-func (f *flow) Stop() error                { f.stop.Store(true); return nil }
-
-func (f *flow) Next(ev *event.Event) error {
-	if f.n >= f.limit.Load() {
-		if f.stop.Load() {
-			return io.EOF
-		}
-		time.Sleep(100 * time.Microsecond)
-		return source.ErrIdle
-	}
-	f.n++
-	ev.Num = f.n
-	return ev.Decode(f.record(f.n))
-}
-
-func (f *flow) Select(calls []*event.Syscall) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.selected = append(f.selected, slices.Clone(calls))
-	err := f.failure
-	f.failure = nil
-	return err
-}
-
-// reloaded is an application that watches a flow until the test ends.
-type reloaded struct {
-	*App
-	flow     *flow
-	out, log *syncBuffer
-	dir      string
-	rules    string // the rules file
-	ended    chan error
-	end      context.CancelFunc
-	cfg      *config.Config
-}
-
-// begin starts it; change may alter the configuration and the options before.
-func begin(t *testing.T, change func(*reloaded, *Options)) *reloaded {
-	t.Helper()
-	dir := t.TempDir()
-	r := &reloaded{flow: &flow{}, out: &syncBuffer{}, log: &syncBuffer{}, dir: dir, rules: filepath.Join(dir, "rules.yaml"), ended: make(chan error, 1), cfg: unheard()}
-	r.flow.record = func(n uint64) []byte { return openat(int64(n%100)+3, fmt.Sprintf("/n/%d", n)) }
-	r.cfg.AppendOutput, r.cfg.Gyr.HostRoot, r.cfg.WatchConfigFiles, r.cfg.TimeFormatISO8601 = nil, dir, false, true
-	r.cfg.Gyr.Control.Socket = ""
-	r.write(t, rulesNamed("a"))
-	o := Options{
-		Config: r.cfg, RulesPaths: []string{r.rules}, Stdout: r.out, Stderr: r.log,
-		NewSource: func(SourceOptions) (source.Source, error) { return r.flow, nil },
-	}
-	if change != nil {
-		change(r, &o)
-	}
-	var ctx context.Context
-	ctx, r.end = context.WithCancel(t.Context())
-	r.App = newApp(o)
-	go func() { r.ended <- r.App.run(ctx) }()
-	t.Cleanup(func() { r.finish(t) })
-	await(t, "the start", func() bool { return r.watching.Load() }, r)
-	return r
-}
-
-// finish ends the run and waits for it.
-func (r *reloaded) finish(t *testing.T) {
-	t.Helper()
-	r.end()
-	select {
-	case err := <-r.ended:
-		if err != nil {
-			t.Error(err)
-		}
-		r.ended <- nil
-	case <-time.After(10 * time.Second):
-		t.Fatal("the run does not end\n", r.log)
-	}
-}
-
-// await waits until something holds.
-func await(t *testing.T, what string, holds func() bool, r *reloaded) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s\n%s\n%s", what, r.log, r.out)
-		}
-	}
-}
-
-// seen waits until the events up to n went through.
-func (r *reloaded) seen(t *testing.T, n uint64) {
-	t.Helper()
-	r.flow.limit.Store(n)
-	await(t, fmt.Sprintf("event %d", n), func() bool { return r.events.Load() >= n }, r)
-}
-
-// write replaces the rules file.
-func (r *reloaded) write(t *testing.T, rules string) {
-	t.Helper()
-	if err := os.WriteFile(r.rules, []byte(rules), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// load reloads and expects success, or an error with a text.
-func (r *reloaded) load(t *testing.T, want string) *control.Reload {
-	t.Helper()
-	got, err := r.Reload(t.Context(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.OK != (want == "") || !strings.Contains(got.Error, want) {
-		t.Fatalf("got %+v, want %q\n%s", got, want, r.log)
-	}
-	return got
-}
-
-// rulesNamed are rules that tell of every event under the given name.
-func rulesNamed(name string) string {
-	return fmt.Sprintf("- {rule: %s, desc: d, condition: evt.type = openat and fd.name startswith /n/, output: '%s %%fd.name', priority: INFO}\n", name, name)
-}
-
-// alerts are the lines of alerts that were written, without time and priority.
-func alerts(out string) []string {
-	var lines []string
-	for l := range strings.Lines(out) {
-		if _, text, ok := strings.Cut(strings.TrimSpace(l), ": Informational "); ok {
-			lines = append(lines, text)
-		}
-	}
-	return lines
-}
 
 func TestReloadGoesOverBetweenTwoEvents(t *testing.T) {
 	r := begin(t, nil)
@@ -411,6 +261,16 @@ func TestReloadChangesTheLog(t *testing.T) {
 	}
 }
 
+func TestReloadSaysWhatTheStateMissed(t *testing.T) {
+	r := begin(t, func(r *reloaded, _ *Options) { r.cfg.BaseSyscalls.Repair = true })
+	r.cfg.BaseSyscalls.Repair = false
+	got := r.load(t, "")
+	r.finish(t)
+	if !slices.Contains(got.Syscalls.Added, "socket") || !strings.Contains(r.log.String(), "warning: the state did not see these system calls until now") {
+		t.Errorf("got %+v\n%s", got, r.log)
+	}
+}
+
 func TestReloadBySignal(t *testing.T) {
 	r := begin(t, nil)
 	r.write(t, rulesNamed("b"))
@@ -443,64 +303,6 @@ func TestReloadAtTheEnd(t *testing.T) {
 	asking.Wait()
 	if r.reload.refused.Load() != 0 || strings.Contains(r.out.String(), "Critical") {
 		t.Errorf("the end was taken for a failure:\n%s", r.log)
-	}
-}
-
-func TestReloadWhenFilesChange(t *testing.T) {
-	r := begin(t, func(r *reloaded, o *Options) {
-		r.cfg.WatchConfigFiles = true
-		// As Kubernetes mounts a ConfigMap.
-		r.rules = filepath.Join(r.dir, "map", "rules.yaml")
-		o.RulesPaths = []string{r.rules}
-		must(t, os.Mkdir(filepath.Join(r.dir, "map"), 0o700))
-		must(t, os.Symlink("..data/rules.yaml", r.rules))
-		r.swapMap(t, "..1", rulesNamed("a"))
-	})
-	reloads := func(n uint64) func() bool { return func() bool { return r.reload.done.Load() == n } }
-	r.swapMap(t, "..2", rulesNamed("b"))
-	await(t, "the reload after a swap", reloads(1), r)
-	must(t, os.RemoveAll(filepath.Join(r.dir, "map", "..1")))
-	r.swapMap(t, "..3", rulesNamed("broken")+"- nonsense\n")
-	await(t, "the refusal", func() bool { return r.reload.refused.Load() == 1 }, r)
-	// The same broken rules in new files are no second reason for an alert.
-	r.swapMap(t, "..4", rulesNamed("broken")+"- nonsense\n")
-	r.swapMap(t, "..5", rulesNamed("c"))
-	await(t, "the reload after the mistake is mended", reloads(2), r)
-	// As editors save: a new file in the place of the old one.
-	file := filepath.Join(r.dir, "map", "..5", "rules.yaml")
-	must(t, os.WriteFile(file+"~", []byte(rulesNamed("d")), 0o600))
-	must(t, os.Rename(file+"~", file))
-	await(t, "the reload after a rename", reloads(3), r)
-	r.seen(t, 1)
-	r.finish(t)
-	if got := alerts(r.out.String()); !slices.Equal(got, []string{"d /n/1"}) || r.reload.refused.Load() != 1 {
-		t.Errorf("got %q, %d refused\n%s", got, r.reload.refused.Load(), r.log)
-	}
-}
-
-// swapMap makes rules the content of the map as Kubernetes does.
-func (r *reloaded) swapMap(t *testing.T, version, rules string) {
-	t.Helper()
-	dir := filepath.Join(r.dir, "map")
-	must(t, os.Mkdir(filepath.Join(dir, version), 0o700))
-	must(t, os.WriteFile(filepath.Join(dir, version, "rules.yaml"), []byte(rules), 0o600))
-	must(t, os.Symlink(version, filepath.Join(dir, "..data_tmp")))
-	must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestTouchedFilesAreNoReload(t *testing.T) {
-	r := begin(t, func(r *reloaded, _ *Options) { r.cfg.WatchConfigFiles, r.cfg.LogLevel = true, "debug" })
-	r.write(t, rulesNamed("a"))
-	await(t, "the look", func() bool { return strings.Contains(r.log.String(), "files were touched") }, r)
-	if r.reload.done.Load() != 0 {
-		t.Error("it was reloaded")
 	}
 }
 

@@ -63,7 +63,7 @@ func (a *App) sayProblems(problems []diag.Problem) {
 }
 
 // say writes one line of the page with which gyr starts: in text what it is about, aligned, and what
-// there is to say; in JSON an object that also has the attributes.
+// there is to say, "" for more about the same; in JSON an object that also has the attributes.
 func (a *App) say(about, text string, attrs ...any) {
 	if a.cfg.Gyr.Log.Format == config.LogJSON {
 		a.log.Info(text, append([]any{slog.String("about", about)}, attrs...)...)

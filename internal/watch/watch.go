@@ -28,7 +28,6 @@ const (
 // Watcher watches a set of paths. Its methods are called by one goroutine.
 type Watcher struct {
 	fs      *fsnotify.Watcher
-	paths   []string
 	dirs    map[string]os.FileInfo // watched, as they were found
 	changed chan struct{}
 	errs    chan error
