@@ -353,3 +353,11 @@ const (
 	IterAnonInode  Type = 448
 	CloseRange     Type = 451
 )
+
+// ResultName is the name of the parameter that holds the call's result; false for events without one.
+func (i *Info) ResultName() (string, bool) {
+	if i.result < 0 {
+		return "", false
+	}
+	return i.Params[i.result].Name, true
+}

@@ -76,7 +76,7 @@ func paramValue(ev *event.Event, i int) any {
 	case event.CharBuf, event.FSPath, event.FSRelPath:
 		s, _ := ev.Text(i)
 		return string([]byte(s))
-	case event.ByteBuf, event.CharBufArray, event.SockAddr, event.SockTuple, event.Dyn:
+	case event.ByteBuf, event.CharBufArray, event.SockAddr, event.SockTuple, event.Dyn, event.FDList:
 		return string(ev.Param(i))
 	case event.Uint8, event.Uint16, event.Uint32, event.Flags8, event.Flags16, event.Flags32, event.EnumFlags8, event.EnumFlags16,
 		event.EnumFlags32, event.UID, event.GID, event.Mode:
