@@ -6,6 +6,7 @@
 #include "sock.h"
 #include "sys.h"
 #include "uring.h"
+#include "trace.h"
 #include "iter.h"
 
 /* The kernel lends most helpers to programs under the GPL alone, hence the second licence above. */

@@ -59,7 +59,7 @@ struct pt_regs {
 #else
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
-	unsigned long orig_ax;
+	unsigned long orig_ax, ip;
 } CORE;
 #endif
 
@@ -277,6 +277,17 @@ struct task_struct {
 struct audit_task_info {
 	kuid_t loginuid;
 } CORE;
+
+union __sifields {
+	struct {
+		int _pid;
+	} _kill;
+} CORE;
+struct kernel_siginfo {
+	int si_code;
+	union __sifields _sifields;
+} CORE;
+struct k_sigaction;
 
 struct linux_binprm {
 	struct file *file;

@@ -495,21 +495,48 @@ struct ring_args {
 	u64 arg[8];
 };
 
+/* TAKE reads an argument of the tracepoint. The kernel refuses to attach a program that could read more of
+ * them than there are, and old verifiers one that reads through a pointer to one of two: so the compiler
+ * must not make one read of those in different branches, which the label prevents. */
+#define TAKE(label, to, n)                                                  \
+	do {                                                                \
+		to = (typeof(to))ctx->arg[n];                               \
+		asm volatile("/* " label " " #n " */" : "+r"(to) : : "memory"); \
+	} while (0)
+
 SEC("raw_tp/io_uring_submit_req")
 int on_ring_submit(struct ring_args *ctx)
 {
-	return submitted(ring_form == RING_BY_DATA ? ctx->arg[1] : ctx->arg[0]);
+	u64 req;
+	if (ring_form == RING_BY_DATA)
+		TAKE("by data", req, 1);
+	else
+		TAKE("by request", req, 0);
+	return submitted(req);
 }
 
 SEC("raw_tp/io_uring_complete")
 int on_ring_complete(struct ring_args *ctx)
 {
-	if (ring_form == RING_BY_DATA)
-		return completed(ctx->arg[0], ctx->arg[1], 0, (s32)ctx->arg[2], ctx->arg[3]);
-	if (ring_form == RING_BY_REQ)
-		return completed(ctx->arg[0], ctx->arg[2], ctx->arg[1], (s32)ctx->arg[3], ctx->arg[4]);
-	struct io_uring_cqe *cqe = (void *)ctx->arg[2];
-	return completed(ctx->arg[0], BPF_CORE_READ(cqe, user_data), ctx->arg[1], BPF_CORE_READ(cqe, res), BPF_CORE_READ(cqe, flags));
+	u64 ring = ctx->arg[0], req = 0, data, res, flags;
+	if (ring_form == RING_BY_DATA) {
+		TAKE("by data", data, 1);
+		TAKE("by data", res, 2);
+		TAKE("by data", flags, 3);
+	} else if (ring_form == RING_BY_REQ) {
+		TAKE("by request", req, 1);
+		TAKE("by request", data, 2);
+		TAKE("by request", res, 3);
+		TAKE("by request", flags, 4);
+	} else {
+		struct io_uring_cqe *cqe;
+		TAKE("by completion", req, 1);
+		TAKE("by completion", cqe, 2);
+		data = BPF_CORE_READ(cqe, user_data);
+		res = BPF_CORE_READ(cqe, res);
+		flags = BPF_CORE_READ(cqe, flags);
+	}
+	return completed(ring, data, req, (s32)res, flags);
 }
 
 /* on_ring_overflow sees completions for which the ring had no room. */

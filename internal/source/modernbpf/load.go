@@ -169,6 +169,7 @@ func (p *Programs) spec(form string) (*ebpf.CollectionSpec, error) {
 	if p.cfg.NoIterators {
 		dropIterators(spec)
 	}
+	dropMissingTraces(spec)
 	if err := p.prepareRings(spec); err != nil {
 		return nil, err
 	}

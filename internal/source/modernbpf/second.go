@@ -34,6 +34,9 @@ func heldUp() (sched, calls bool) {
 func loadSecond(spec *ebpf.CollectionSpec, first *ebpf.Collection, firstSlot uint32) (*ebpf.Collection, error) {
 	spec = spec.Copy()
 	dropIterators(spec)
+	for _, program := range tracePrograms {
+		delete(spec.Programs, program)
+	}
 	if err := spec.Variables["first_slot"].Set(firstSlot); err != nil {
 		return nil, fmt.Errorf("second programs: %w", err)
 	}

@@ -30,6 +30,7 @@ type selected struct {
 	placed  [maxSyscalls]*event.Syscall // whose row stands at a number
 	current [maxSyscalls]uint8          // what the programs were told
 	want32  [maxSyscalls]uint8
+	traces  traces
 }
 
 // errNotOpen is the answer of a source that is not open yet, or closed.
@@ -78,6 +79,9 @@ func (s *selected) apply() error {
 		}
 	}
 	s.current, s.want32 = want, want32
+	if err := s.traces.sync(s.calls); err != nil {
+		return err
+	}
 	if !s.testing && s.dropFailed {
 		atomic.StoreUint32(&s.ctl.DropFailed, 1)
 	}

@@ -148,6 +148,7 @@ func (s *Source) Open(context.Context) (err error) {
 	if err := s.openRings(); err != nil {
 		return err
 	}
+	s.selected.traces = traces{coll: s.coll, form: s.form, links: map[string]link.Link{}}
 	if err := s.selected.open(s.coll.Maps["rows"], s.ctl, s.cfg.Syscalls); err != nil {
 		return err
 	}
@@ -238,15 +239,9 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 			continue
 		}
 		p := coll.Programs[h.program]
-		var l link.Link
-		var err error
-		if s.form == FormFast {
-			l, err = link.AttachTracing(link.TracingOptions{Program: p})
-		} else {
-			l, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: h.tracepoint, Program: p})
-		}
+		l, err := attachTracepoint(s.form, p, h.tracepoint)
 		if err != nil {
-			return fmt.Errorf("attach to tracepoint %s: %w", h.tracepoint, err)
+			return err
 		}
 		s.links = append(s.links, l)
 		s.hooked = append(s.hooked, hooked{name: h.program, prog: p, link: l, second: coll == s.more})
@@ -474,6 +469,7 @@ func (s *Source) Stop() error {
 	}
 	s.hookMu.Unlock()
 	s.links = nil
+	errs = append(errs, s.selected.stopTraces())
 	s.stopped = true
 	return errors.Join(errs...)
 }
