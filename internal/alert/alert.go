@@ -49,7 +49,7 @@ func Defaults() Options {
 // alert or drive a terminal.
 func (a *Alert) AppendText(dst []byte, o *Options) []byte {
 	dst = a.appendPrefix(dst, o)
-	dst = appendLine(dst, a.Output)
+	dst = AppendLine(dst, a.Output)
 	if a.Source != SourceInternal {
 		return dst
 	}
@@ -58,9 +58,9 @@ func (a *Alert) AppendText(dst []byte, o *Options) []byte {
 		if i > 0 {
 			dst = append(dst, ' ')
 		}
-		dst = appendLine(dst, a.Fields[i].Key)
+		dst = AppendLine(dst, a.Fields[i].Key)
 		dst = append(dst, '=')
-		dst = appendLine(dst, a.Fields[i].JSON)
+		dst = AppendLine(dst, a.Fields[i].JSON)
 	}
 	return append(dst, ')')
 }

@@ -63,10 +63,10 @@ func appendControl(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// appendLine appends text for a line that people read: quotes and backslashes stay as they are,
+// AppendLine appends text for a line that people read: quotes and backslashes stay as they are,
 // control characters (ASCII, C1, line and paragraph separators, bidirectional overrides) become
 // escapes.
-func appendLine[T string | []byte](dst []byte, text T) []byte {
+func AppendLine[T string | []byte](dst []byte, text T) []byte {
 	start := 0
 	for i := 0; i < len(text); {
 		c := text[i]

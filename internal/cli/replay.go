@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,8 @@ type replayOptions struct {
 	json   bool
 	stats  bool
 	bench  bool
+	// workers is 1 or 2 goroutines for --bench; 0: both, one after the other.
+	workers int
 }
 
 // newReplay builds the subcommand that looks into a capture.
@@ -71,6 +74,7 @@ func newReplay(o *options) *cobra.Command {
 	f.BoolVar(&r.json, "json", false, "print JSON objects with the fields of the format")
 	f.BoolVar(&r.stats, "stats", false, "count events by type, process, container and descriptor instead")
 	f.BoolVar(&r.bench, "bench", false, "take the capture through rules and print how fast that went")
+	f.IntVar(&r.workers, "workers", 0, "`number` of goroutines for --bench, 1 or 2; both are measured by default")
 	f.StringArrayVarP(&o.rules, "rules", "r", nil, "rules `file or directory` for --bench; repeatable")
 	f.StringVarP(&o.config, "config", "c", "", "configuration `file`")
 	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key to a value, as in `key=value`; repeatable")
@@ -79,6 +83,12 @@ func newReplay(o *options) *cobra.Command {
 
 // run does what the flags ask for.
 func (r *replayOptions) run(ctx context.Context, path, condition string) error {
+	switch {
+	case r.workers < 0 || r.workers > 2:
+		return fmt.Errorf("--workers %d: 1 or 2", r.workers)
+	case r.workers > 0 && !r.bench:
+		return errors.New("--workers belongs to --bench (gyr -e uses two where there are two processors)")
+	}
 	cfg, _, err := r.load()
 	if err != nil {
 		return err
@@ -154,12 +164,12 @@ func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Conte
 	if len(r.fields) > 0 {
 		text = "%" + strings.Join(r.fields, " %")
 	}
+	if !r.json {
+		return linePrinter(text, cat)
+	}
 	t, err := format.Parse(text, cat)
 	if err != nil {
 		return nil, fmt.Errorf("format: %w", err)
-	}
-	if !r.json {
-		return t.AppendText, nil
 	}
 	tokens := t.Tokens()
 	return func(dst []byte, c *field.Context) []byte {
@@ -175,17 +185,88 @@ func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Conte
 	}, nil
 }
 
-// printBench prints how fast a capture went through rules.
-func (r *replayOptions) printBench(ctx context.Context, cfg *config.Config, path string, log *slog.Logger) error {
-	b, err := (&app.Trial{Config: cfg, Rules: r.rules, Path: path, Workers: 1, Log: log}).Do(ctx)
-	if err != nil {
-		return err
+// linePrinter returns what renders an event as text. Control characters of the format stay, those of values, which
+// could forge lines and steer terminals, are escaped.
+func linePrinter(text string, cat *field.Catalogue) (func([]byte, *field.Context) []byte, error) {
+	type part struct {
+		template *format.Template
+		control  byte // stands behind it, 0 at the end
 	}
-	_, err = fmt.Fprintf(r.stdout, "events: %d\nrules: %d\nalerts: %d\nCPU seconds: %.3f\nwall seconds: %.3f\nevents per CPU second: %.0f\nallocations: %d (%.4f an event)\nbytes allocated: %d\n",
-		b.Events, b.Rules, b.Alerts, b.CPU.Seconds(), b.Wall.Seconds(), float64(b.Events)/max(b.CPU.Seconds(), 1e-9),
-		b.Allocations, float64(b.Allocations)/float64(max(b.Events, 1)), b.Bytes)
-	return err
+	var parts []part
+	for text != "" {
+		end := strings.IndexFunc(text, func(r rune) bool { return r < ' ' })
+		p, rest := text, ""
+		var control byte
+		if end >= 0 {
+			p, control, rest = text[:end], text[end], text[end+1:]
+		}
+		t, err := format.Parse(p, cat)
+		if err != nil {
+			return nil, fmt.Errorf("format: %w", err)
+		}
+		parts, text = append(parts, part{t, control}), rest
+	}
+	var raw []byte
+	return func(dst []byte, c *field.Context) []byte {
+		for i := range parts {
+			raw = parts[i].template.AppendText(raw[:0], c)
+			dst = alert.AppendLine(dst, raw)
+			if parts[i].control != 0 {
+				dst = append(dst, parts[i].control)
+			}
+		}
+		return dst
+	}, nil
 }
+
+// benchRounds is how often each number of workers is measured; the fastest round counts.
+const benchRounds = 3
+
+// printBench prints how fast a capture goes through rules, with one worker and, unless only that is asked
+// for, with two.
+func (r *replayOptions) printBench(ctx context.Context, cfg *config.Config, path string, log *slog.Logger) error {
+	trial := app.Trial{Config: cfg, Rules: r.rules, Path: path, Log: log}
+	rounds := benchRounds
+	if path == "-" {
+		rounds = 1 // standard input comes only once
+	}
+	var best [3]*app.Bench
+	for range rounds {
+		for workers := 1; workers <= 2; workers++ {
+			if r.workers != 0 && r.workers != workers || path == "-" && r.workers == 0 && workers == 2 {
+				continue
+			}
+			trial.Workers = workers
+			b, err := trial.Do(ctx)
+			if err != nil {
+				return err
+			}
+			if best[workers] == nil || b.Wall < best[workers].Wall {
+				best[workers] = b
+			}
+		}
+	}
+	first := true
+	for workers, b := range best {
+		if b == nil {
+			continue
+		}
+		if first {
+			fmt.Fprintf(r.stdout, "events: %d\nrules: %d\nalerts: %d\n", b.Events, b.Rules, b.Alerts)
+			first = false
+		}
+		fmt.Fprintf(r.stdout, "workers: %d\n  CPU seconds: %.3f\n  wall seconds: %.3f\n  events per CPU second: %.0f\n  events per second: %.0f\n  allocations: %d (%.4f an event)\n  bytes allocated: %d\n",
+			workers, b.CPU.Seconds(), b.Wall.Seconds(), rate(b.Events, b.CPU), rate(b.Events, b.Wall),
+			b.Allocations, float64(b.Allocations)/float64(max(b.Events, 1)), b.Bytes)
+	}
+	if best[1] != nil && best[2] != nil {
+		fmt.Fprintf(r.stdout, "wall time of one worker to that of two: %.2f\n", best[1].Wall.Seconds()/max(best[2].Wall.Seconds(), 1e-9))
+	}
+	return nil
+}
+
+// rate is how many events a second there were.
+func rate(events uint64, in time.Duration) float64 { return float64(events) / max(in.Seconds(), 1e-9) }
 
 // captureStats count the events of a capture.
 type captureStats struct {

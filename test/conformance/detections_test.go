@@ -14,7 +14,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // detection is one recorded run of Falco's own test suites.
@@ -95,12 +97,38 @@ func detections(t *testing.T) []detection {
 	return rows
 }
 
-// gyr builds the program once for the tests that run it.
+// built is the program, built once for the tests that run it.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gyr-conformance")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "gyr")
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/gyrfalcon/gyrfalcon/cmd/gyr").CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	runs = dir
+	return path, nil
+})
+
+// runs is the directory of the built program, "" if there is none.
+var runs string
+
+// TestMain removes what the tests built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if runs != "" {
+		os.RemoveAll(runs)
+	}
+	os.Exit(code)
+}
+
+// gyr returns the path of the program.
 func gyr(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "gyr")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/gyrfalcon/gyrfalcon/cmd/gyr").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -259,5 +287,42 @@ func TestLibsDetections(t *testing.T) {
 		if got := replayed("libs__sample.scap", "-p", format, filter); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: %q, want %q", filter, got, want)
 		}
+	}
+}
+
+// TestReplayEscapes holds that what a capture says cannot forge lines: there is a socket in this one whose name
+// ends with a line feed.
+func TestReplayEscapes(t *testing.T) {
+	file := filepath.Join(corpora(t), "scap", "bencer-soe__example4__example4-1.scap")
+	for _, format := range []string{"%fd.name|%evt.args", "%fd.name\t|%evt.args"} {
+		out, err := exec.Command(gyr(t), "replay", file, "-p", format, "evt.num=409").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(out), "\n"); lines != 1 || !strings.Contains(string(out), `.sock\n`) || strings.Count(string(out), "\t") != strings.Count(format, "\t") {
+			t.Errorf("%q", out)
+		}
+	}
+}
+
+// maxEmptyReplay is how long a replay of next to nothing may take, start of the process included. On a machine
+// at rest it takes a fraction (docs/performance.md).
+const maxEmptyReplay = 3 * time.Second
+
+// TestEmptyReplay holds that a replay starts at once, reads a capture without a match and ends well.
+func TestEmptyReplay(t *testing.T) {
+	bin, file := gyr(t), filepath.Join(corpora(t), "scap", "falco__empty.scap")
+	best := time.Hour
+	for range 3 {
+		began := time.Now()
+		out, err := exec.Command(bin, "-e", file).Output()
+		if err != nil || !strings.Contains(string(out), "Events detected: 0") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		best = min(best, time.Since(began))
+	}
+	t.Logf("%v", best.Round(time.Millisecond))
+	if best > maxEmptyReplay {
+		t.Errorf("%v, at most %v are allowed", best, maxEmptyReplay)
 	}
 }
