@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS = -s -w -X github.com/gyrfalcon/gyrfalcon/internal/app.Version=$(VERSION)
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build run doctor test test-kernels test-packages race lint fuzz bench bench-live packages generate check-generated clean
+.PHONY: help build run doctor test test-kernels test-packages race lint fuzz bench bench-cost bench-live packages generate check-generated clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz: ## Run every fuzz test for FUZZTIME each
 
 bench: ## Run the benchmarks; docs/performance.md explains them
 	go test -run '^$$' -bench . -benchmem ./internal/... ./test/...
+
+bench-cost: ## Measure what each kind of system call costs: without gyr, with it, by family (needs root)
+	go test -run '^$$' -bench 'CallFamilies' -benchtime 100x ./internal/source/modernbpf
 
 bench-live: ## Measure what watching costs a mixed workload (minutes, needs root and a quiet machine)
 	GYR_BENCH_LIVE=1 go test -count=1 -v -run 'TestMixedWorkload|TestResident' ./test/live

@@ -140,12 +140,7 @@ static __always_inline u64 ring_address(struct submission *b, u64 usr, u32 len, 
 	} else {
 		at = bpf_core_field_offset(struct io_async_msghdr, addr);
 		barrier_var(at);
-		/* Newer kernels make room for the address alone. Otherwise a pointer comes first, never an odd or
-		 * half one like the families of addresses. */
-		u16 family = 0;
-		if (bpf_core_field_exists(((struct io_async_msghdr *)0)->vec) && alone)
-			bpf_probe_read_kernel(&family, 2, (void *)async);
-		if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
+		if (alone) /* connect and bind keep nothing but the address */
 			at = 0;
 	}
 	if (async && known)

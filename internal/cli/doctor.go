@@ -5,6 +5,9 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,14 +22,70 @@ Every line says what was found; where something is missing, the line after it sa
 mend that. The exit code is 1 if gyr cannot watch this machine.`
 
 // newDoctor builds the subcommand that examines the machine.
-func newDoctor(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
+func newDoctor(o *options, stdout io.Writer) *cobra.Command {
+	rules := false
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine whether this machine can be watched, and how to mend what is missing",
 		Long:  doctorLong,
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printFindings(stdout, app.Diagnose(true)) },
+		RunE: func(*cobra.Command, []string) error {
+			if rules {
+				return printTraced(o, stdout)
+			}
+			return printFindings(stdout, app.Diagnose(true))
+		},
 	}
+	cmd.Flags().BoolVar(&rules, "rules", false, "show the system calls that the rules ask for instead, why each is traced and by which program")
+	cmd.Flags().StringVarP(&o.config, "config", "c", "", "configuration `file` (default "+strings.Join(o.configPaths(), " or ")+")")
+	return cmd
+}
+
+// printTraced prints the system calls that would be traced, and why.
+func printTraced(o *options, w io.Writer) error {
+	cfg, _, err := o.load()
+	if err != nil {
+		return err
+	}
+	loaded, err := app.LoadRules(cfg, nil, app.Catalogue(cfg))
+	if err == nil {
+		err = loaded.Err()
+	}
+	if err != nil {
+		return err
+	}
+	calls, general := app.TracedCalls(cfg, loaded.Set)
+	fmt.Fprintf(w, "%-24s %-14s %s\n", "SYSTEM CALL", "PROGRAM", "WHY")
+	programs := map[string]int{}
+	for _, t := range calls {
+		if t.Program == "" {
+			continue
+		}
+		programs[t.Program]++
+		var why []string
+		if t.State {
+			why = append(why, "the state needs it")
+		}
+		if n := len(t.Rules); n > 3 {
+			why = append(why, fmt.Sprintf("%d rules: %q, %q, …", n, t.Rules[0], t.Rules[1]))
+		} else {
+			for _, r := range t.Rules {
+				why = append(why, fmt.Sprintf("rule %q", r))
+			}
+		}
+		if len(why) == 0 {
+			why = append(why, "base_syscalls, or rules that any call can match")
+		}
+		fmt.Fprintf(w, "%-24s %-14s %s\n", t.Call.Name, t.Program, strings.Join(why, "; "))
+	}
+	if len(general) > 0 {
+		fmt.Fprintf(w, "\nRules that any system call can match: %q\n", general)
+	}
+	fmt.Fprintf(w, "\nPrograms attached: on_sys_exit, on_exec, on_fork, on_exit, on_ring_submit, on_ring_complete, on_ring_overflow; behind the first:\n")
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		fmt.Fprintf(w, "  %-16s %d calls\n", name, programs[name])
+	}
+	return nil
 }
 
 // printFindings prints an examination; the error says that the machine cannot be watched.

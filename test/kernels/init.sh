@@ -17,7 +17,7 @@ say() { echo "guest: $*"; }
 say kernel="$(uname -r)"
 
 cd /tmp || exit 1
-modernbpf.test -test.v -test.run '^TestLive|^TestNextDoesNotAllocate$' -test.timeout 300s || say fail=tests
+modernbpf.test -test.v -test.run "$(cat /tests)" -test.timeout 900s || say fail=tests
 
 # A process from before gyr starts: it must be known by the time that it acts.
 mkfifo /tmp/go

@@ -5,6 +5,7 @@ package modernbpf
 import (
 	"errors"
 	"math"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,56 @@ func BenchmarkSyscallCost(b *testing.B) {
 		stop()
 		s.Close()
 	}
+}
+
+// BenchmarkCallFamilies measures what each kind of call costs without gyr, with gyr when nothing is wanted (what is left
+// is the look into a table), and with the calls that the state and with it the default rules need.
+func BenchmarkCallFamilies(b *testing.B) {
+	path, _ := unix.BytePtrFromString("/etc/hostname")
+	fd, err := unix.Open("/etc/hostname", unix.O_RDONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 1)
+	sa := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+	families := []struct {
+		name   string
+		window int
+		call   func()
+	}{
+		{"getppid", 20000, func() { _, _, _ = unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0) }},
+		{"read", 20000, func() { _, _ = unix.Pread(fd, buf, 0) }},
+		{"open+close", 4000, func() {
+			f, _ := unix.Openat(unix.AT_FDCWD, unix.BytePtrToString(path), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			_ = unix.Close(f)
+		}},
+		{"socket+connect+close", 2000, func() {
+			f, _ := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+			_ = unix.Connect(f, sa)
+			_ = unix.Close(f)
+		}},
+		{"fork+exec+wait", 5, func() {
+			p, err := os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+			if err == nil {
+				_, _ = p.Wait()
+			}
+		}},
+	}
+	measure := func(name string) {
+		for _, f := range families {
+			b.Run(f.name+"/"+name, func(b *testing.B) { minPerCall(b, f.window, f.call) })
+		}
+	}
+	measure("no gyr")
+	s := openLive(b, Config{CPUsPerRing: 2})
+	stop := drain(b, s)
+	measure("nothing wanted")
+	if err := s.Select(stateCalls()); err != nil {
+		b.Fatal(err)
+	}
+	measure("state")
+	stop()
 }
 
 // stateCalls are the calls that the state needs and nothing more.

@@ -240,3 +240,30 @@ func forKernel(s *event.Syscall, nr int) (kernelRow, uint8) {
 	copy(k.Ops[:], r.ops)
 	return k, r.want
 }
+
+// ProgramOf names the eBPF program that reports a system call or is its tracepoint's; "" if there is none, since
+// this architecture lacks the call.
+func ProgramOf(s *event.Syscall) string {
+	if p := tracePrograms[s.Name]; p != "" {
+		return p
+	}
+	if s.Event == event.ProcExit {
+		return "on_exit"
+	}
+	nr := s.Number()
+	if nr < 0 || nr >= maxSyscalls {
+		return ""
+	}
+	_, want := forKernel(s, nr)
+	return tailPrograms[int(want)]
+}
+
+// ViaRing reports whether a call can be made through an io_uring and is then reported as itself.
+func ViaRing(s *event.Syscall) bool {
+	for _, name := range ringCalls {
+		if name == s.Name {
+			return true
+		}
+	}
+	return false
+}
