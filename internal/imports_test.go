@@ -41,6 +41,8 @@ var allowed = map[string]string{
 	"internal/web":              "",
 	"internal/config":           "internal/alert internal/diag",
 	"internal/control":          "",
+	"internal/tally":            "",
+	"internal/terminal":         "internal/alert internal/control",
 	"internal/watch":            "",
 	"internal/app":              "*",
 	"internal/cli":              "*",

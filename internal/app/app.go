@@ -117,6 +117,8 @@ type App struct {
 	manager *serviceManager
 
 	control *control.Server // nil without
+	tail    atomic.Pointer[tailing]
+	top     *topping
 	// misses are what the source cannot see here.
 	misses []string
 }
@@ -157,7 +159,7 @@ func Run(ctx context.Context, o Options) error { return newApp(o).run(ctx) }
 
 // newApp returns an App that has not begun.
 func newApp(o Options) *App {
-	return &App{o: o, cfg: o.Config, reload: newReloading(), board: board{came: make(chan struct{}, 1)}}
+	return &App{o: o, cfg: o.Config, reload: newReloading(), board: board{came: make(chan struct{}, 1)}, top: newTopping()}
 }
 
 // run is Run for one App, once.

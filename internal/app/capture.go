@@ -79,7 +79,10 @@ func (a *App) alert(al *alert.Alert) {
 	if a.capture != nil {
 		a.capture.matched(al)
 	}
-	a.send(al)
+	a.outputs.send(al)
+	if t := a.tail.Load(); t != nil {
+		t.match(al)
+	}
 }
 
 // newCapturing prepares captures; nil if they are not enabled.

@@ -34,6 +34,10 @@ func (a *App) openControl(context.Context) error {
 	s.Handle("GET "+control.PathStatus, func(w http.ResponseWriter, _ *http.Request) {
 		control.Reply(w, http.StatusOK, a.Status())
 	})
+	t := &tailing{}
+	a.tail.Store(t)
+	s.Handle("GET "+control.PathAlerts, t.serve)
+	s.Handle("GET "+control.PathTop, a.serveTop)
 	a.onStop(func() {
 		if err := s.Close(); err != nil {
 			a.log.Warn("the control socket was not closed well", "error", err)

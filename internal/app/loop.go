@@ -95,6 +95,7 @@ type loop struct {
 	ending *ending   // nil until somebody wants to stop
 	prompt func() bool
 	meter  meter
+	census *census // nil while nobody wants it
 	silent silence
 
 	simulating bool   // losses, in a replay
@@ -112,6 +113,9 @@ func (a *App) watch(ctx context.Context) (err error) {
 	}
 	l.meter.live = !a.replays()
 	l.meter.use(g.engine, nil)
+	if t := a.tail.Load(); t != nil {
+		t.seen = l.c
+	}
 	if l.test, err = a.beginSelfTest(); err != nil {
 		return err
 	}
@@ -170,6 +174,9 @@ func (l *loop) process() {
 	l.n++
 	l.newest = l.ev.Time()
 	l.meter.count(&l.ev)
+	if l.census != nil {
+		l.census.count(&l.ev, th)
+	}
 	if tests, _ := l.engine.Tests(l.ev.Type()); tests && !l.prompt() {
 		l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
 		l.evaluate()
@@ -211,6 +218,7 @@ func (l *loop) look(ctx context.Context) (done bool, err error) {
 	l.beat.Store(now.UnixNano())
 	l.answer()
 	l.publish()
+	l.turn(now)
 	if g := l.next.Load(); g != nil {
 		l.adopt(g)
 	}

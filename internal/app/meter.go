@@ -159,6 +159,15 @@ func (l *loop) answer() {
 	if !l.board.asked.Swap(false) {
 		return
 	}
+	l.board.latest.Store(l.copy())
+	select {
+	case l.board.came <- struct{}{}:
+	default:
+	}
+}
+
+// copy makes a copy of everything.
+func (l *loop) copy() *published {
 	m := &l.meter
 	p := &published{
 		at: time.Now(), events: l.n, types: m.types, since: m.since(), state: l.state.Stats(), engine: l.engine,
@@ -166,11 +175,7 @@ func (l *loop) answer() {
 		carried: m.carried, delay: m.delay,
 	}
 	p.containers, p.unknown = l.state.Containers()
-	l.board.latest.Store(p)
-	select {
-	case l.board.came <- struct{}{}:
-	default:
-	}
+	return p
 }
 
 // loop is the copy in the form of the figures.

@@ -291,8 +291,13 @@ func (a *App) openOutputs(context.Context) error {
 	return nil
 }
 
-// send passes an alert to all outputs.
-func (a *App) send(al *alert.Alert) { a.outputs.send(al) }
+// send passes an alert that no rule raised to all outputs.
+func (a *App) send(al *alert.Alert) {
+	a.outputs.send(al)
+	if t := a.tail.Load(); t != nil {
+		t.offer(&told{alert: al})
+	}
+}
 
 // drainOutputs lets the outputs write what waits.
 func (a *App) drainOutputs() {

@@ -35,6 +35,9 @@ func NewClient(path string) *Client {
 	return c
 }
 
+// Close closes connections that are not in use; the client can be used on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Get asks for a path and reads the JSON answer into out, which may be nil.
 func (c *Client) Get(ctx context.Context, path string, out any) error {
 	return c.do(ctx, http.MethodGet, path, nil, out)

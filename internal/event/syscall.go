@@ -79,6 +79,19 @@ func SyscallByNumber(nr int) *Syscall {
 	return syscallByNumber[nr]
 }
 
+// GenericCall is the system call that a generic event stands for, nil if it is unknown.
+func (e *Event) GenericCall() *Syscall {
+	if code, ok := e.Uint(0); ok && code > 0 && code < 1<<16 {
+		if sc := SyscallByCode(uint16(code)); sc != nil {
+			return sc
+		}
+	}
+	if nr, ok := e.Uint(1); ok && nr > 0 && nr < 1<<16 {
+		return SyscallByNumber(int(nr))
+	}
+	return nil
+}
+
 // TypesByName returns the codes of all events of that name, old versions and both directions; nil
 // if no event has it. The result must not be changed.
 func TypesByName(name string) []Type { return eventsByName[name] }

@@ -220,15 +220,8 @@ func evtType(c *Context, _ *Arg) (string, bool) {
 
 // genericName is the name of a system call without an event of its own.
 func genericName(ev *event.Event) string {
-	if code, ok := ev.Uint(0); ok && code > 0 && code < 1<<16 {
-		if sc := event.SyscallByCode(uint16(code)); sc != nil {
-			return sc.Name
-		}
-	}
-	if nr, ok := ev.Uint(1); ok && nr > 0 && nr < 1<<16 {
-		if sc := event.SyscallByNumber(int(nr)); sc != nil {
-			return sc.Name
-		}
+	if sc := ev.GenericCall(); sc != nil {
+		return sc.Name
 	}
 	return "unknown"
 }
