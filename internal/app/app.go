@@ -96,7 +96,7 @@ type App struct {
 	watched outputWatch
 
 	identified identified
-	// beat is when the goroutine of the events last looked around, in ns since 1970.
+	// beat is when the goroutine of the events last looked around, in ticks.
 	beat atomic.Int64
 
 	programs *modernbpf.Programs
@@ -134,6 +134,7 @@ func (a *App) steps() []step {
 	return []step{
 		{"log", a.openLog},
 		{"pid file", a.writePIDFile},
+		{"memory", a.limitMemory},
 		{"service manager", a.openServiceManager},
 		{"eBPF programs", a.loadPrograms},
 		{"rules", a.loadRules},

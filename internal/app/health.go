@@ -21,6 +21,13 @@ const (
 	deadAfter  = time.Minute
 )
 
+// clockBase is the moment from which ticks counts.
+var clockBase = time.Now()
+
+// ticks is a time in ns, on a clock that nobody sets: steps of the machine's clock must neither raise an
+// alarm nor keep one back.
+func ticks(t time.Time) int64 { return int64(t.Sub(clockBase)) }
+
 // outputWatch notes since when outputs deliver nothing although they should.
 type outputWatch struct {
 	mu sync.Mutex
@@ -125,11 +132,11 @@ func (a *App) healthOf(inner *source.Details) web.Health {
 	switch {
 	case beat == 0 || !a.watching.Load():
 		fail("gyr is still starting")
-	case now.UnixNano()-beat > int64(stuckAfter):
-		fail("events have not been read for %s", now.Sub(time.Unix(0, beat)).Round(time.Second))
+	case ticks(now)-beat > int64(stuckAfter):
+		fail("events have not been read for %s", time.Duration(ticks(now)-beat).Round(time.Second))
 	}
 	if beat != 0 {
-		d.LastLook = time.Unix(0, beat)
+		d.LastLook = now.Add(time.Duration(beat - ticks(now)))
 	}
 	if gone := a.dog.missing(now); gone > a.dog.limit() {
 		fail("the event of the self-test has not come for %s", gone.Round(time.Second))

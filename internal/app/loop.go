@@ -215,7 +215,7 @@ func (l *loop) adopt(g *generation) {
 // self-test goes.
 func (l *loop) look(ctx context.Context) (done bool, err error) {
 	now := time.Now()
-	l.beat.Store(now.UnixNano())
+	l.beat.Store(ticks(now))
 	l.answer()
 	l.publish()
 	l.turn(now)

@@ -42,7 +42,7 @@ type watchdog struct {
 
 	seen    atomic.Pointer[metric.SelfTest]
 	within  atomic.Int64 // how long an event may take, ns
-	awaited atomic.Int64 // when the oldest call was made whose event has not come, ns since 1970; 0: none
+	awaited atomic.Int64 // when the oldest call was made whose event has not come, in ticks; 0: none
 }
 
 // begin starts the tests; that of the start has just passed.
@@ -69,7 +69,7 @@ func (w *watchdog) tick(now time.Time) error {
 	w.tried = now
 	if !w.waiting {
 		w.waiting = true
-		w.awaited.Store(now.UnixNano())
+		w.awaited.Store(ticks(now))
 	}
 	st := *w.seen.Load()
 	st.Tried++
@@ -134,7 +134,7 @@ func (w *watchdog) stats() metric.SelfTest {
 // missing is how long an event has been waited for; 0 if none is. Any goroutine may call it.
 func (w *watchdog) missing(now time.Time) time.Duration {
 	if since := w.awaited.Load(); since != 0 {
-		return now.Sub(time.Unix(0, since))
+		return time.Duration(ticks(now) - since)
 	}
 	return 0
 }

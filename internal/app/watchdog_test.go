@@ -243,3 +243,23 @@ func TestWatchdogIsOff(t *testing.T) {
 		t.Error("it is on")
 	}
 }
+
+// The clock of the machine may be set while an event is awaited, and while the goroutine of the events works:
+// neither raises an alarm or keeps one back.
+func TestHealthIgnoresClockSteps(t *testing.T) {
+	start := time.Now()
+	var w watchdog
+	w.begin(&blind{}, func() bool { return true }, watchdogEvery, start.Add(-watchdogEvery))
+	if err := w.tick(start); err != nil {
+		t.Fatal(err)
+	}
+	if since := time.Duration(w.awaited.Load()); since != time.Duration(ticks(start)) {
+		t.Errorf("awaited since %v, want %v: not on a clock that nobody sets", since, time.Duration(ticks(start)))
+	}
+	if d := w.missing(start.Add(2 * time.Second)); d != 2*time.Second {
+		t.Errorf("missing for %v, want 2 s", d)
+	}
+	if ticks(start.Add(time.Minute))-ticks(start) != int64(time.Minute) || ticks(start) > int64(time.Hour) {
+		t.Errorf("%v are %d ticks, not those of this process", start, ticks(start))
+	}
+}

@@ -56,7 +56,7 @@ func asFailure(err error, batch []*alert.Alert) *Failure {
 // attempt calls Send once and measures it.
 func (q *Queue) attempt(ctx context.Context, batch []*alert.Alert, again bool) error {
 	began := time.Now()
-	q.since.Store(began.UnixNano())
+	q.since.Store(int64(began.Sub(clockBase)))
 	err := q.out.Send(ctx, batch)
 	q.since.Store(0)
 	q.mu.Lock()

@@ -32,6 +32,10 @@ type Options struct {
 	Gone func(error)
 }
 
+// clockBase is the moment from which the time of a Send counts, so that steps of the machine's clock do
+// not make one look stuck.
+var clockBase = time.Now()
+
 // Queue holds the alerts that wait for one output and writes them from a goroutine of its own.
 type Queue struct {
 	out Output
@@ -50,7 +54,7 @@ type Queue struct {
 	done   chan struct{}
 
 	sent, full, failed, refused, late atomic.Uint64
-	// since is when the Send under way began, in ns since the epoch; 0 for none.
+	// since is when the Send under way began, in ns since clockBase; 0 for none.
 	since atomic.Int64
 	// failing and losing belong to the queue's goroutine: a row of failures, and that it costs alerts.
 	failing, losing bool
@@ -197,7 +201,7 @@ func (q *Queue) watch() {
 			return
 		case now := <-tick.C:
 			since := q.since.Load()
-			if since != 0 && since != reported && now.UnixNano()-since > int64(q.o.Stuck) {
+			if since != 0 && since != reported && int64(now.Sub(clockBase))-since > int64(q.o.Stuck) {
 				reported = since
 				q.o.Log.Error("output is stuck, alerts wait for it", "output", q.out.Name(), "longer than", q.o.Stuck, "waiting", q.Stats().Waiting)
 			}

@@ -109,6 +109,7 @@ type Source struct {
 	// malformed counts records that could not be read.
 	malformed atomic.Uint64
 	batch     uint64 // bytes read since the last rest
+	rests     uint64
 	streak    int    // rests in a row before which something was read
 
 	selected selected
@@ -288,6 +289,9 @@ var tailPrograms = map[int]string{
 // some time, and times that wander by that would put events out of order.
 const clockStep = uint64(time.Millisecond)
 
+// clockRests is after how many rests without a sleep the clocks are compared.
+const clockRests = 256
+
 // syncClock tells the programs how far the boot clock is from the epoch, if that has changed.
 func (s *Source) syncClock() {
 	var real, boot unix.Timespec
@@ -371,6 +375,10 @@ func (s *Source) take() []byte {
 	return r.head
 }
 
+// setBack is how far behind the horizon a record cannot lie: if it does, the machine's clock was set back
+// since it was written. It must not wait, nor keep others waiting, until the clock is there again.
+const setBack = uint64(time.Second)
+
 // pick returns the ring with the earliest record that may be delivered, nil if none may.
 func (s *Source) pick() *ring {
 	var first *ring
@@ -378,7 +386,10 @@ func (s *Source) pick() *ring {
 		if r.head == nil && !r.next() {
 			continue
 		}
-		if r.ts <= s.horizon && (first == nil || r.ts < first.ts) {
+		if ahead := int64(r.ts - s.horizon); ahead > 0 && ahead < int64(setBack) {
+			continue
+		}
+		if first == nil || r.ts < first.ts {
 			first = r
 		}
 	}
@@ -390,7 +401,7 @@ func (s *Source) pick() *ring {
 func (s *Source) look() bool {
 	s.horizon = s.now() - uint64(slack)
 	if s.stopped {
-		s.horizon = ^uint64(0)
+		s.horizon = 1<<63 - 1
 	}
 	found := false
 	for _, r := range s.rings {
@@ -411,6 +422,9 @@ func (s *Source) empty() bool {
 
 // rest waits for events: by a pause while look after look finds some, asleep when they come singly.
 func (s *Source) rest() {
+	if s.rests++; s.rests%clockRests == 0 {
+		s.syncClock()
+	}
 	if !s.empty() && s.batch == 0 {
 		// Something waits behind the horizon.
 		nap(2 * slack)
