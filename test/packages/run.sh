@@ -80,7 +80,7 @@ for f in /usr/bin/gyr /etc/gyr/gyr.yaml /etc/gyr/rules/sensitive_files.yaml /etc
 	/usr/share/man/man1/gyr.1.gz /usr/share/man/man5/gyr.yaml.5.gz /usr/share/bash-completion/completions/gyr /usr/share/doc/gyr/sbom.cdx.json; do
 	has "$f"
 done
-in_root gyr --version | grep -q "^Gyrfalcon" || fail "version: $(in_root gyr --version)"
+in_root gyr --version | grep -q "^Falco version: .*gyrfalcon" || fail "version: $(in_root gyr --version)"
 in_root gyr config check || fail "the configuration of the package has mistakes"
 say "deb: start"
 starts
