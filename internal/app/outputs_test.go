@@ -85,7 +85,8 @@ func TestDestinationRows(t *testing.T) {
 		if d.doc == "" || !strings.HasSuffix(d.doc, ".") || d.where(o.cfg) == "" {
 			t.Errorf("%s is not described", d.name)
 		}
-		if first, again := d.key(&o), d.key(&o); first != again {
+		first := d.key(&o)
+		if again := d.key(&o); first != again {
 			t.Errorf("%s: the key changes by itself", d.name)
 		}
 	}
