@@ -465,11 +465,7 @@ struct io_rw {
 struct __kernel_sockaddr_storage {
 	u16 ss_family;
 } CORE;
-struct iou_vec {
-	int nr;
-} CORE;
 struct io_async_msghdr {
-	struct iou_vec vec;
 	struct __kernel_sockaddr_storage addr;
 } CORE;
 struct io_async_connect {

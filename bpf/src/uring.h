@@ -125,27 +125,25 @@ static __always_inline u64 keep_bytes(struct submission *b, u64 p, u32 n)
 		__n;                                                                                 \
 	})
 
-/* ring_address keeps the address that the kernel copied, or names the caller's. */
-static __always_inline u64 ring_address(struct submission *b, u64 usr, u32 len, bool connects, bool alone)
+/*
+ * ring_address keeps the address of a connect or bind (alone), or of a message. From 6.10 on the kernel has
+ * copied it by now, to the beginning of what it holds for the request or into the message's header. Before,
+ * it is still the caller's at usr, and another thread may change it; the socket's own ends are true then, too.
+ */
+static __always_inline u64 ring_address(struct submission *b, u64 usr, u32 len, bool alone)
 {
 	u64 req = b->req; /* not inside the macro, which would relocate it */
-	u64 async = (u64)BPF_CORE_READ((struct io_kiocb *)req, async_data);
-	u64 at = 0;
-	bool known = true;
-	/* The barriers keep an offset that this kernel lacks in its branch, where nothing comes. */
 	if (bpf_core_type_exists(struct io_async_connect)) {
-		known = connects;
-		at = bpf_core_field_offset(struct io_async_connect, address);
-		barrier_var(at);
-	} else {
-		at = bpf_core_field_offset(struct io_async_msghdr, addr);
-		barrier_var(at);
-		if (alone) /* connect and bind keep nothing but the address */
-			at = 0;
+		u64 at = LOW(b->used, KEPT_MAX / 2 - 1);
+		len = LOW(len, 255);
+		if (!usr || bpf_probe_read_user(&b->s->data[KEPT_AT + at], len, (void *)usr))
+			return 0;
+		b->used += len;
+		return at + 1;
 	}
-	if (async && known)
-		return keep_bytes(b, async + at, len);
-	return usr;
+	u64 async = (u64)BPF_CORE_READ((struct io_kiocb *)req, async_data);
+	u64 at = alone ? 0 : bpf_core_field_offset(struct io_async_msghdr, addr);
+	return async ? keep_bytes(b, async + at, len) : 0;
 }
 
 /* Operations (enum io_uring_op). */
@@ -274,11 +272,11 @@ static __always_inline void ring_uses(struct submission *b, u32 op, u32 flags)
 	switch (op) {
 	case RING_CONNECT:
 		a[2] = LOW(RING_ARG(io_connect, addr_len), 255);
-		a[1] = ring_address(b, RING_ARG(io_connect, addr), a[2], true, true);
+		a[1] = ring_address(b, RING_ARG(io_connect, addr), a[2], true);
 		break;
 	case RING_BIND:
 		a[2] = LOW(RING_ARG(io_bind, addr_len), 255);
-		a[1] = ring_address(b, 0, a[2], false, true);
+		a[1] = ring_address(b, 0, a[2], true);
 		break;
 	case RING_LISTEN: a[1] = RING_ARG(io_listen, backlog); break;
 	case RING_SHUTDOWN: a[1] = RING_ARG(io_shutdown, how); break;
@@ -297,7 +295,7 @@ static __always_inline void ring_uses(struct submission *b, u32 op, u32 flags)
 			u64 usr = 0;
 			if (bpf_core_field_exists(((struct io_sr_msg *)0)->addr))
 				usr = RING_ARG(io_sr_msg, addr);
-			a[4] = usr ? usr : bpf_core_field_exists(((struct io_sr_msg *)0)->addr) ? 0 : ring_address(b, 0, 28, false, false);
+			a[4] = usr ? usr : bpf_core_field_exists(((struct io_sr_msg *)0)->addr) ? 0 : ring_address(b, 0, 28, false);
 		}
 		break;
 	case RING_READ:
