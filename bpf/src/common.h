@@ -66,7 +66,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
  * does not, since the kernel takes that for a recursion. So each hook has its program twice there, and the
  * second does the work when it sees that the first is held up. It has scratch memory of its own.
  */
-enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_SUBMIT, SCRATCH_COMPLETE, SCRATCH_KINDS };
+enum { SCRATCH_SYSCALL, SCRATCH_EXEC, SCRATCH_FORK, SCRATCH_EXIT, SCRATCH_SUBMIT, SCRATCH_COMPLETE, SCRATCH_RESOLVE, SCRATCH_KINDS };
 #define SLOT_ITER 0 /* the iterators' slot comes first, then the kinds of each processor */
 
 /* A walk from a directory entry up to the root of its mount namespace. */
@@ -123,6 +123,8 @@ struct control {
 	u32 snaplen;           /* bytes of data that a record keeps */
 	u32 cpus_per_ring;     /* processors that share a bulk ring */
 	u32 drop_failed;       /* failed calls are not reported */
+	u32 resolving;         /* programs at security checks keep what they see */
+	u32 unused;
 	u8 want[MAX_SYSCALLS]; /* by system call: 0 or the program that serves it */
 	u8 want32[MAX_SYSCALLS]; /* the same, by 32-bit number */
 };

@@ -4,6 +4,7 @@
 #define GYR_OPS_H
 
 #include "path.h"
+#include "resolved.h"
 #include "sock.h"
 #include "task.h"
 
@@ -337,6 +338,22 @@ static __always_inline void plain_op(struct scratch *s, struct op *op, u64 v, u6
 	}
 }
 
+/* real_op writes what the kernel resolved the call's path to; op.imm is the check that saw it. */
+static __always_inline void real_op(struct scratch *s, struct op *op)
+{
+	struct resolved *r = resolved_of(s, op->imm);
+	if (op->kind == OP_REAL_PATH)
+		put_resolved(s, r, 0);
+	else if (op->kind == OP_REAL_TARGET)
+		put_resolved(s, r, 1);
+	else if (!r)
+		put_none(s);
+	else if (op->kind == OP_REAL_INO)
+		put_u64(s, r->ino);
+	else
+		put_u32(s, op->kind == OP_REAL_DEV ? r->dev : r->nlink);
+}
+
 /* how is a member of struct open_how. */
 static __always_inline u64 how(struct scratch *s, u64 p, u32 off)
 {
@@ -363,7 +380,7 @@ static __always_inline void file_op(struct scratch *s, struct op *op, u64 v, u64
 	case OP_REAL_TARGET:
 	case OP_REAL_DEV:
 	case OP_REAL_INO:
-	case OP_REAL_NLINK: put_none(s); break; /* filled by later programs */
+	case OP_REAL_NLINK: real_op(s, op); break;
 	case OP_INO_AT: {
 		struct file *o = (s64)s->args[6] < 0 ? NULL : fd_file(CURRENT(), (s32)user_u32(v));
 		put_u64(s, o ? GET(o, f_inode, i_ino) : 0);

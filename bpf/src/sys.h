@@ -97,6 +97,11 @@ int BPF_PROG(call_file, struct pt_regs *regs, long ret)
 	r.s->file = (u64)fd_file(CURRENT(), (s64)r.s->args[6]);
 	REPEAT(MAX_OPS, file_step, &r);
 	send(r.s, r.row->critical);
+	struct control *c = control();
+	if (c && c->resolving) {
+		u64 id = bpf_get_current_pid_tgid();
+		bpf_map_delete_elem(&resolved_map, &id);
+	}
 	return leave(r.s);
 }
 

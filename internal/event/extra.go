@@ -6,7 +6,8 @@ package event
 // on, then the way in which the call came. A record may end before them.
 //
 //	real_path    the object as the kernel resolved it: what was renamed, linked, removed, changed, mounted
-//	             on. Empty where the kernel allows no program that could know (see docs/kernels.md).
+//	             on. Empty if the call failed, and where the kernel
+//	             allows no program that could know (docs/kernels.md).
 //	real_target  of calls with two paths: the new name; of a mount: what was mounted
 //	real_dev, real_ino  device and inode of the object, if real_path is there
 //	real_nlink   how many names it had before the call

@@ -26,7 +26,7 @@ const (
 )
 
 // scratchKinds is SCRATCH_KINDS of bpf/src/common.h.
-const scratchKinds = 6
+const scratchKinds = 7
 
 // iterPrograms need sleepable iterators; the snapshot can do without them.
 var iterPrograms = []string{"dump_task", "dump_file"}
@@ -42,8 +42,10 @@ type Programs struct {
 	ring   ringForm
 	// ringSubmit is the tracepoint of submissions to an io_uring.
 	ringSubmit string
-	misses     []string
-	err        error
+	// resolving are programs at security checks, one each.
+	resolving []*ebpf.Collection
+	misses    []string
+	err       error
 }
 
 // Load begins to load the programs for a source of that configuration and returns at once. Config.Syscalls
@@ -66,6 +68,7 @@ func Load(cfg Config) *Programs {
 // Close waits for the loading and unloads. A source that was given the programs does that itself.
 func (p *Programs) Close() {
 	coll, second, _ := p.take()
+	unload(p.resolving...)
 	unload(coll, second)
 }
 
@@ -112,6 +115,7 @@ func (p *Programs) loadForm(form string) error {
 	if err != nil {
 		return err
 	}
+	checks := takeChecks(spec)
 	coll, err := ebpf.NewCollection(spec)
 	if err != nil && isIterator(err) {
 		p.misses = append(p.misses, "no task iterators: "+err.Error())
@@ -133,6 +137,7 @@ func (p *Programs) loadForm(form string) error {
 		return err
 	}
 	p.coll, p.second = coll, second
+	p.loadResolving(checks, coll)
 	return nil
 }
 

@@ -216,11 +216,12 @@ func resolvedOps(t event.Type) []op {
 	if info.ParamIndex(event.ParamRealPath) < 0 {
 		return nil
 	}
-	ops := []op{{Kind: opRealPath}}
+	check := checkOf[t]
+	ops := []op{{Kind: opRealPath, Imm: check}}
 	if info.ParamIndex(event.ParamRealTarget) >= 0 {
-		ops = append(ops, op{Kind: opRealTarget})
+		ops = append(ops, op{Kind: opRealTarget, Imm: check})
 	}
-	return append(ops, op{Kind: opRealDev}, op{Kind: opRealIno}, op{Kind: opRealNLink})
+	return append(ops, op{Kind: opRealDev, Imm: check}, op{Kind: opRealIno, Imm: check}, op{Kind: opRealNLink, Imm: check})
 }
 
 // width is the number of bytes that an operation writes; -1 if that varies.

@@ -79,6 +79,8 @@ type control struct {
 	SnapLen      uint32
 	CPUsPerRing  uint32
 	DropFailed   uint32
+	Resolving    uint32
+	_            uint32
 	Want         [maxSyscalls]uint8
 	Want32       [maxSyscalls]uint8
 }
@@ -92,6 +94,7 @@ type Source struct {
 	form string
 	// ringSubmit is the tracepoint of submissions to an io_uring.
 	ringSubmit string
+	resolving  []*ebpf.Collection // programs at security checks
 
 	links    []link.Link
 	progs    []*ebpf.Program // attached, the first ones
@@ -145,7 +148,7 @@ func (s *Source) Open(context.Context) (err error) {
 	if s.coll, s.more, err = progs.take(); err != nil {
 		return err
 	}
-	s.form, s.misses, s.ringSubmit = progs.form, progs.misses, progs.ringSubmit
+	s.form, s.misses, s.ringSubmit, s.resolving = progs.form, progs.misses, progs.ringSubmit, progs.resolving
 	if err := s.openRings(); err != nil {
 		return err
 	}
@@ -159,6 +162,7 @@ func (s *Source) Open(context.Context) (err error) {
 			return err
 		}
 	}
+	s.attachResolving()
 	// The hooks run before the snapshot is taken, so that nothing falls between the two; what both
 	// saw, the state tells apart by time.
 	if err := s.takeSnapshot(); err != nil {
@@ -510,6 +514,7 @@ func (s *Source) Close() error {
 	if s.epoll >= 0 {
 		_ = unix.Close(s.epoll)
 	}
+	unload(s.resolving...)
 	unload(s.more, s.coll)
 	return err
 }
