@@ -4,6 +4,7 @@ package modernbpf
 
 import (
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,7 @@ var (
 	inet    = []byte{unix.AF_INET, 0, 0, 9, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
 	message = pointers(0, 0, pointers([]byte("hello"), 5), 1, 0, 0, 0)
 	hello   = []byte("hello")
+	ownName = filepath.Base(os.Args[0]) // which other tests look for
 	zero    = make([]byte, 256)
 )
 
@@ -419,7 +421,7 @@ var callRows = []callRow{
 	{"setns", bad, a{noFD, unix.CLONE_NEWNS}, w{"fd": noFD, "nstype": 32}},
 	{"unshare", good, a{0}, w{"flags": 0}},
 	{"unshare", bad, a{1}, w{}},
-	{"prctl", good, a{unix.PR_SET_NAME, "renamed", 0, 0, 0}, w{"option": 15, "arg2_str": "renamed", "arg2_int": 0}},
+	{"prctl", good, a{unix.PR_SET_NAME, ownName, 0, 0, 0}, w{"option": 15, "arg2_str": ownName, "arg2_int": 0}},
 	{"prctl", bad, a{unix.PR_CAPBSET_READ, 9999, 0, 0, 0}, w{"option": 23, "arg2_str": "", "arg2_int": 9999}},
 	{"personality", good, a{0xffffffff}, w{"persona": 0xffffffff}},
 	{"personality", either, a{0}, w{"persona": 0}},
