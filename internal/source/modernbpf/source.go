@@ -113,7 +113,7 @@ type Source struct {
 	malformed atomic.Uint64
 	batch     uint64 // bytes read since the last rest
 	rests     uint64
-	streak    int    // rests in a row before which something was read
+	streak    int // rests in a row before which something was read
 
 	selected selected
 	snapshot snapshot
