@@ -75,12 +75,13 @@ static __always_inline int note(struct scratch *s, u32 check)
 }
 
 /* enter_free is enter, unless a task that lost its processor is still in there: such programs can be held up on
- * every kernel. What they would have said is missing then, but never another call's. */
+ * every kernel. What they would have said is missing then. */
 static __always_inline struct scratch *enter_free(void)
 {
 	struct scratch *s = scratch(SCRATCH_RESOLVE);
-	if (!s || __sync_lock_test_and_set(&s->busy, 1))
+	if (!s || *(volatile u32 *)&s->busy) /* an exchange would need 5.12 */
 		return NULL;
+	*(volatile u32 *)&s->busy = 1;
 	return s;
 }
 

@@ -59,7 +59,17 @@ func testLiveResolved(t *testing.T, form string) {
 	do(unix.Mkdirat(cwd, via+"d", 0o700), event.MkdirAt, p{"real_path": real + "/d", "real_ino": int64(0)})
 	do(unix.Unlinkat(cwd, via+"d", unix.AT_REMOVEDIR), event.UnlinkAt, p{"name": via + "d", "real_path": real + "/d"})
 	do(unix.Fchmodat(cwd, via+"file", 0o640, 0), event.FchmodAt, p{"filename": via + "file", "real_path": real + "/file", "real_ino": ino})
-	do(unix.Fchownat(cwd, via+"file", 0, 0, 0), event.FChownAt, p{"real_path": real + "/file", "real_ino": ino})
+	owner := func() bool { // before 6.1 no program can stand at a function with structures as arguments
+		for _, coll := range s.resolving {
+			if coll.Programs["see_chown"] != nil {
+				return true
+			}
+		}
+		return false
+	}
+	if owner() {
+		do(unix.Fchownat(cwd, via+"file", 0, 0, 0), event.FChownAt, p{"real_path": real + "/file", "real_ino": ino})
+	}
 	do(unix.Truncate(via+"file", 0), event.Truncate, p{"real_path": real + "/file", "real_ino": ino})
 	// A call that fails says nothing, not even what the one before it saw.
 	path, _ := unix.BytePtrFromString(via + "file")
