@@ -46,11 +46,16 @@ func newConfig(o *options) *cobra.Command {
 	return cmd
 }
 
+// configFlag declares the flag that names a configuration file.
+func (o *options) configFlag(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVarP(&o.config, "config", "c", "", "configuration `file` (default "+strings.Join(o.configPaths(), " or ")+")")
+}
+
 // configFlags declares the flags that choose a configuration.
 func (o *options) configFlags(cmd *cobra.Command) {
+	o.configFlag(cmd)
 	f := cmd.Flags()
-	f.SortFlags = false
-	f.StringVarP(&o.config, "config", "c", "", "configuration `file` (default "+strings.Join(o.configPaths(), " or ")+")")
 	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key to a value, as in `key=value`; repeatable")
 	completeKeys(cmd)
 }

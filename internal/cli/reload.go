@@ -14,9 +14,19 @@ import (
 // socketFlag declares the flag of commands that talk to a running gyr. The result is the client for
 // it, once the flags are read.
 func (o *options) socketFlag(cmd *cobra.Command) func() (*control.Client, error) {
+	return o.socket(cmd, o.configFlags)
+}
+
+// socketOnly is socketFlag for commands whose -o means something else.
+func (o *options) socketOnly(cmd *cobra.Command) func() (*control.Client, error) {
+	return o.socket(cmd, o.configFlag)
+}
+
+// socket declares the flag and those that choose the configuration.
+func (o *options) socket(cmd *cobra.Command, choose func(*cobra.Command)) func() (*control.Client, error) {
 	var path string
 	cmd.Flags().StringVar(&path, "socket", "", "control `socket` of the gyr to talk to (default: gyr.control.socket of the configuration)")
-	o.configFlags(cmd)
+	choose(cmd)
 	return func() (*control.Client, error) {
 		if path == "" {
 			cfg, _ := o.read()

@@ -114,7 +114,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	o.define(cmd)
-	cmd.AddCommand(newDoctor(o, stdout), newReload(o), newStatus(o), newRules(o), newReplay(o), newRecord(o), newConfig(o))
+	cmd.AddCommand(newDoctor(o, stdout), newReload(o), newStatus(o), newTop(o), newTail(o), newRules(o), newReplay(o), newRecord(o), newConfig(o))
 	cobra.AddTemplateFunc("flags", flagLines)
 	cobra.AddTemplateFunc("columns", columns)
 	cobra.AddTemplateFunc("use", usageLine)

@@ -106,7 +106,7 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("no gyr answers at %q (is it running, and is this its gyr.control.socket?)", c.path)
+		return fmt.Errorf("no gyr answers at %q (is it running? --socket names another)", c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("no permission to use %q (be root, or the user that gyr runs as)", c.path)
 	}
