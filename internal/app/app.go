@@ -42,7 +42,7 @@ type Options struct {
 	PIDFile string
 	// DryRun stops before events are read.
 	DryRun bool
-	// Workers is with how many goroutines a capture is replayed; 0: two if there are two processors.
+	// Workers is with how many goroutines a capture is replayed: one, or two.
 	Workers int
 	// Duration ends the run that long after gyr has begun to watch; 0: it is not limited.
 	Duration time.Duration

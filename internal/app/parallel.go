@@ -19,46 +19,64 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
-// parallel replays a capture with two goroutines. One, the caller's, takes events through the state. The
-// other, the helper, reads ahead and evaluates the rules, one event after the other in the order in which
-// they happened, so that alerts come as they do from one goroutine alone.
+// line is the size of a processor's cache line: what two goroutines write to at the same time must not lie in
+// the same one.
+const line = 64
+
+// shared is a flag that both sides look at, in a cache line of its own.
+type shared struct {
+	atomic.Bool
+	_ [line - 4]byte
+}
+
+// counter is a number that one side changes and both look at, in a cache line of its own.
+type counter struct {
+	atomic.Uint64
+	_ [line - 8]byte
+}
+
+// parallel replays a capture with two goroutines. One, the caller's, reads events and takes them through the
+// state. The other, the helper, evaluates the rules, one event after the other in the order in which they
+// happened, so that alerts come as they do from one goroutine alone.
 //
 // An evaluation may still be under way when the state goes on. It sees what it would have seen, because
 // before an event changes anything that a waiting evaluation may read (state.EffectOf, field.Reach)
-// the state waits for it; the event's own descriptor is copied. Whoever waits for an evaluation that has not
-// begun does it itself, so that nobody ever waits for a goroutine that sleeps.
+// the state waits for it; the event and its descriptor are copied. Whoever waits for an evaluation that has
+// not begun does it itself, so that nobody ever waits for a goroutine that sleeps.
 type parallel struct {
-	*ahead
+	src    *scap.Source
 	engine *engine.Engine
 	state  *state.State
 	times  *field.Context // knows when events happened; belongs to the state's side
+	helper sync.WaitGroup
+	wake   chan struct{}
+	_      [line]byte
 
-	_          [64]byte
-	evaluating atomic.Bool // one of the two is evaluating
-	done       atomic.Uint64
-	c          *field.Context // of the evaluation
-	ev         event.Event
-	_          [64]byte
-	submitted  atomic.Uint64
-	tasks      [maxTasks]task
+	evaluating shared  // one of the two is evaluating
+	done       counter // evaluations that are over; changed only while evaluating
+	submitted  counter // evaluations that were asked for
+	asleep     shared  // the helper sleeps
+	closed     shared
 
-	direct    bool   // the newest event was read past the batches: it is borrowed from the source
+	c     *field.Context // of the evaluation
+	ev    event.Event
+	_     [line]byte
+	tasks [maxTasks]task
+
+	_         [line]byte
 	handed    uint64 // submitted, as the state's side knows it
 	finished  uint64 // done, when the state's side looked last
 	lastTable uint64 // number behind the last task that reads tables
 	effect    state.Effect
 	known     int64 // thread of the event before, if it is known to the state
-
-	asleep atomic.Bool
-	wake   chan struct{}
-	closed atomic.Bool
-	helper sync.WaitGroup
 }
 
-// maxTasks is how many evaluations may wait, a power of two; wakeTasks is with how many the helper is woken.
+// maxTasks is how many evaluations may wait, a power of two; wakeTasks is with how many the helper is woken;
+// keepRecord is up to how many bytes the copy of an event keeps its memory for the next.
 const (
-	maxTasks  = 256
-	wakeTasks = 128
+	maxTasks   = 128
+	wakeTasks  = 16
+	keepRecord = 8 << 10
 )
 
 // task is one event that waits for its evaluation.
@@ -71,23 +89,24 @@ type task struct {
 	fd          state.FD
 	fdnum       int64
 	first, prev uint64
+	_           [line]byte
 }
 
 // newParallel starts the helper. The source is open and nobody else reads it from now on.
 func newParallel(src *scap.Source, e *engine.Engine, st *state.State, m *field.Machine) *parallel {
 	p := &parallel{
-		ahead: newAhead(src), engine: e, state: st, times: field.NewContext(m), c: e.NewContext(m),
+		src: src, engine: e, state: st, times: field.NewContext(m), c: e.NewContext(m),
 		known: -1, wake: make(chan struct{}, 1),
 	}
 	p.helper.Go(p.help)
 	return p
 }
 
-// spread gives a replay its helper, unless only one worker is wanted or there is only one processor. Captures by
-// rules need the events in the order in which the rules see them, beside the state.
+// spread gives a replay its helper if two workers are wanted. Captures by rules need the events in the order in
+// which the rules see them, beside the state: they stay with one.
 func (a *App) spread(src source.Source) {
 	s, ok := src.(*scap.Source)
-	if !ok || a.o.Workers == 1 || a.o.Workers == 0 && runtime.GOMAXPROCS(0) < 2 || a.config().Capture.Enabled {
+	if !ok || a.o.Workers < 2 || a.config().Capture.Enabled {
 		return
 	}
 	g := a.generation()
@@ -117,83 +136,27 @@ func (p *parallel) Close() error {
 	return p.src.Close()
 }
 
-// Stop is source.Stopper's. What was read ahead is still delivered.
-func (p *parallel) Stop() error {
-	if !p.direct {
-		p.lock()
-		defer p.reading.Store(false)
-	}
-	return p.src.Stop()
-}
+// Stop is source.Stopper's.
+func (p *parallel) Stop() error { return p.src.Stop() }
 
 // Stats is source.Counter's.
 func (p *parallel) Stats() source.Stats { return p.src.Stats() }
 
 // Prompt is source.Prompter's.
-func (p *parallel) Prompt() bool { return p.prompt }
+func (p *parallel) Prompt() bool { return p.src.Prompt() }
 
-// Next is source.Source's.
+// Next is source.Source's. What comes between events fills the state: nothing may be under way then.
 func (p *parallel) Next(ev *event.Event) error {
-	if p.direct {
-		p.direct = false
-		p.over()
-		p.reading.Store(false)
+	err := p.src.Ahead(ev)
+	if err == nil {
+		return nil
 	}
-	for {
-		ok, err := p.take(ev)
-		switch {
-		case ok && err == nil:
-			return nil
-		case errors.Is(err, scap.ErrNoEvent):
-			p.lock()
-			return p.readDirect(ev)
-		case err != nil:
-			p.drain()
-			return err
-		}
-		p.letGo()
-		if p.made.Load() != p.taken {
-			continue
-		}
-		if !p.tryRead() {
-			p.starved.Store(true)
-			p.pause(func() bool { return p.made.Load() != p.taken || !p.reading.Load() })
-			p.starved.Store(false)
-			continue
-		}
-		if p.made.Load() == p.taken && !(p.room() && p.fill(starvedBatch, func() {})) {
-			return p.readDirect(ev)
-		}
-		p.reading.Store(false)
-	}
-}
-
-// lock takes hold of the reader.
-func (p *parallel) lock() { p.pause(p.tryRead) }
-
-// readDirect reads the next event as the source delivers it, also if that takes a while or fills the
-// state. The caller holds the reader, which stays held as long as the event is borrowed.
-func (p *parallel) readDirect(ev *event.Event) error {
 	p.drain()
-	err := p.src.Next(ev)
-	p.direct, p.prompt, p.known = err == nil, p.src.Prompt(), -1
-	if err != nil {
-		p.reading.Store(false)
+	p.known = -1
+	if errors.Is(err, scap.ErrNoEvent) || errors.Is(err, source.ErrIdle) {
+		return p.src.Next(ev)
 	}
 	return err
-}
-
-// letGo gives back the memory of what was read ahead and evaluated, and wakes the helper if there is
-// enough for reading on.
-func (p *parallel) letGo() {
-	p.release(p.handed, p.done.Load())
-	if p.made.Load()-p.released.Load() >= batches && p.made.Load() == p.taken {
-		p.drain()
-		p.release(p.handed, p.handed)
-	}
-	if p.asleep.Load() && p.made.Load()-p.released.Load() <= batches/2 {
-		p.rouse()
-	}
 }
 
 // process takes the event that Next delivered through the state and hands it on to the rules.
@@ -207,12 +170,12 @@ func (p *parallel) process(ev *event.Event) {
 	if effect < state.EffectAll && th != nil {
 		p.known = ev.TID()
 	}
-	if tests, reach := p.engine.Tests(typ); tests && !p.prompt {
+	if tests, reach := p.engine.Tests(typ); tests && !p.src.Prompt() {
 		p.submit(ev, th, fd, num)
 		if reach == field.ReachTables || reach == field.ReachDir && field.DirByFD(ev) {
 			p.lastTable = p.handed
 		}
-		if p.direct || !p.state.Lasts(th) {
+		if !p.state.Lasts(th) {
 			p.drain()
 		}
 	}
@@ -250,7 +213,11 @@ func (p *parallel) submit(ev *event.Event, th *state.Thread, fd *state.FD, num i
 		p.await(p.handed - maxTasks + 1)
 	}
 	t := &p.tasks[p.handed%maxTasks]
-	t.record, t.num, t.cpu, t.thread, t.hasFD, t.fdnum = ev.Record(), ev.Num, ev.CPU, th, fd != nil, num
+	if cap(t.record) > keepRecord {
+		t.record = nil
+	}
+	t.record = append(t.record[:0], ev.Record()...)
+	t.num, t.cpu, t.thread, t.hasFD, t.fdnum = ev.Num, ev.CPU, th, fd != nil, num
 	if th == nil {
 		t.thread = p.state.Thread(ev.TID()) // events that no thread causes may still name one
 	}
@@ -310,11 +277,9 @@ func (p *parallel) test(t *task) {
 // How long somebody looks for work, or for the other to get on: first in a busy loop of some microseconds, then
 // giving way to other goroutines, then asleep, because the other side may not have a processor.
 const (
-	spinLooks   = 4000
+	spinLooks   = 30000
 	yieldRounds = 20
 	nap         = 50 * time.Microsecond
-	// pollInput is how long the helper sleeps when there is nothing to read yet.
-	pollInput = time.Millisecond
 )
 
 // pause waits until ready holds.
@@ -330,12 +295,12 @@ func (p *parallel) pause(ready func() bool) {
 	}
 }
 
-// help is the helper: evaluations come first, then reading ahead.
+// help is the helper.
 func (p *parallel) help() {
 	idle := 0
 	for !p.closed.Load() {
 		switch {
-		case p.work():
+		case p.done.Load() != p.submitted.Load() && p.evaluate(^uint64(0)):
 			idle = 0
 		case idle < spinLooks+yieldRounds:
 			if idle++; idle > spinLooks {
@@ -348,31 +313,10 @@ func (p *parallel) help() {
 	}
 }
 
-// work does something that is to be done, and reports whether there was anything.
-func (p *parallel) work() bool {
-	worked := p.catchUp()
-	if p.room() && p.tryRead() {
-		if p.room() && p.fill(batchEvents, func() { p.catchUp() }) {
-			worked = true
-		}
-		p.reading.Store(false)
-	}
-	return worked
-}
-
-// catchUp evaluates what waits.
-func (p *parallel) catchUp() bool {
-	return p.done.Load() != p.submitted.Load() && p.evaluate(^uint64(0))
-}
-
 // sleep waits until the state's side rouses the helper.
 func (p *parallel) sleep() {
 	p.asleep.Store(true)
-	switch {
-	case p.closed.Load() || p.submitted.Load()-p.done.Load() >= wakeTasks:
-	case p.room():
-		time.Sleep(pollInput)
-	default:
+	if !p.closed.Load() && p.submitted.Load()-p.done.Load() < wakeTasks {
 		<-p.wake
 	}
 	p.asleep.Store(false)

@@ -84,7 +84,7 @@ type Trial struct {
 	Config *config.Config
 	Rules  []string // files and directories; none: those of the configuration
 	Path   string   // of the capture; "-" is standard input
-	// Workers is 1, or 2 for a second goroutine that reads ahead and evaluates (newParallel).
+	// Workers is 1, or 2 for a second goroutine that evaluates the rules (newParallel).
 	Workers int
 	// Sink gets the alerts; nil: they are made and thrown away.
 	Sink func(*alert.Alert)

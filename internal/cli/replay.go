@@ -87,7 +87,7 @@ func (r *replayOptions) run(ctx context.Context, path, condition string) error {
 	case r.workers < 0 || r.workers > 2:
 		return fmt.Errorf("--workers %d: 1 or 2", r.workers)
 	case r.workers > 0 && !r.bench:
-		return errors.New("--workers belongs to --bench (gyr -e uses two where there are two processors)")
+		return errors.New("--workers belongs to --bench (or to gyr -e FILE)")
 	}
 	cfg, _, err := r.load()
 	if err != nil {

@@ -60,6 +60,7 @@ type options struct {
 	verbose     bool
 	version     bool
 	dryRun      bool
+	helpers     int // workers of a replay
 	replay      string
 	pageSize    bool
 	ruleSchema  bool
@@ -235,9 +236,15 @@ func (o *options) watch(ctx context.Context, cfg *config.Config, problems []diag
 	if err := o.checkSources(cfg); err != nil {
 		return err
 	}
+	switch {
+	case o.helpers < 1 || o.helpers > 2:
+		return fmt.Errorf("--workers: %d is neither 1 nor 2", o.helpers)
+	case o.helpers > 1 && cfg.Engine.Kind != config.EngineReplay:
+		return errors.New("--workers is about replays (with -e FILE)")
+	}
 	return app.Run(ctx, app.Options{
 		Config: cfg, ConfigProblems: problems, RulesPaths: o.rules, Reread: o.read,
 		Stdout: o.stdout, Stderr: o.stderr, Verbose: o.verbose, PIDFile: o.pidFile, DryRun: o.dryRun,
-		Duration: time.Duration(o.seconds) * time.Second,
+		Duration: time.Duration(o.seconds) * time.Second, Workers: o.helpers,
 	})
 }

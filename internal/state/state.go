@@ -122,7 +122,8 @@ type State struct {
 	proc       *procFS
 	snap       snapshot
 
-	// The event that is being applied.
+	// The event that is being applied, in cache lines of its own.
+	_       [64]byte
 	ts      uint64
 	th      *Thread
 	fd      *FD

@@ -20,15 +20,13 @@ type Thread struct {
 	PFMinor  uint64
 	VM       VM
 
-	// LastFD is the descriptor that the thread's newest event was about, -1 for none.
-	LastFD int64
 	// Dead says that the exit event was seen; the entry goes with the next event.
 	Dead bool
 	// Fake says that nothing is known of the thread but its number: names read "<NA>".
 	Fake bool
 
-	// seen is the time of the newest event, snapshot the time up to which a snapshot holds.
-	seen, snapshot uint64
+	// snapshot is the time up to which a snapshot holds.
+	snapshot uint64
 	// retry is when a lookup of a fake thread may be tried again.
 	retry uint64
 	// start is the kernel's start time of the thread, 0 if unknown.
@@ -39,6 +37,14 @@ type Thread struct {
 
 	next, prev *Thread // the living threads of the process
 	enter      enterCall
+
+	// What every event writes lies in a cache line of its own: another goroutine may be evaluating rules for
+	// an earlier event of the thread.
+	_ [64]byte
+	// LastFD is the descriptor that the thread's newest event was about, -1 for none.
+	LastFD int64
+	// seen is the time of the newest event.
+	seen uint64
 }
 
 // Process is a thread group: what all its threads share. A process whose parent has gone keeps

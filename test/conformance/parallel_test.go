@@ -12,6 +12,8 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/field"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // wideRules ask of every event what changes quickly: descriptors, their tables, memory figures, users.
@@ -92,4 +94,50 @@ func firstDifference(got, want []byte) string {
 		}
 	}
 	return fmt.Sprintf("%d lines, want %d", len(a), len(b))
+}
+
+// TestReach holds that fields which are said to read no tables do not: their values stay when the process'
+// descriptors and memory figures are gone.
+func TestReach(t *testing.T) {
+	cat := field.Default()
+	checked := 0
+	for _, name := range []string{"04-attack-proc-net-ctr", "07-syscall-zoo", "03-attack-files"} {
+		n := 0
+		replay(t, filepath.Join(corpora(t), "recorded", name+".scap"), nil, func(c *field.Context) {
+			if n++; n%211 != 0 || c.Thread == nil || field.DirByFD(c.Ev) {
+				return
+			}
+			var own state.FD
+			if c.FD != nil {
+				own.CopyFrom(c.FD)
+				c.FD = &own
+			}
+			p, th := c.Thread.Proc, c.Thread
+			fds, vm, limit := p.FDs, th.VM, p.FDLimit
+			for _, f := range cat.All() {
+				arg := field.Arg{Index: -1}
+				if f.Arg == field.ArgRequired || f.ReachFor(&arg, c.Ev.Type()) == field.ReachTables {
+					continue
+				}
+				before := rendered(f, c, &arg)
+				p.FDs, th.VM, p.FDLimit = state.FDTable{}, state.VM{}, -7
+				after := rendered(f, c, &arg)
+				p.FDs, th.VM, p.FDLimit = fds, vm, limit
+				checked++
+				if before != after && f.Name != "util.cnt" {
+					t.Errorf("%s of %s: %s, without tables %s", f.Name, c.Ev.Info().Name, before, after)
+				}
+			}
+		})
+	}
+	t.Logf("%d values", checked)
+}
+
+// rendered is a field's value as text.
+func rendered(f *field.Field, c *field.Context, a *field.Arg) string {
+	v, ok := f.Value(c, a)
+	if !ok {
+		return "no value"
+	}
+	return string(v.AppendJSON(nil))
 }
