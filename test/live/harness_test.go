@@ -192,9 +192,15 @@ func stopShared() (summary string, err error) {
 }
 
 // start runs gyr with the embedded rules and waits until it watches.
-func start(args ...string) (*watcher, error) {
+func start(args ...string) (*watcher, error) { return startIn("", args...) }
+
+// startIn is start after a line of shell, which can limit what gyr gets.
+func startIn(shell string, args ...string) (*watcher, error) {
 	w := &watcher{exited: make(chan struct{}), news: make(chan struct{}), started: time.Now()}
 	w.cmd = exec.Command(build.gyr, append([]string{"-o", "json_output=true"}, args...)...)
+	if shell != "" {
+		w.cmd = exec.Command("/bin/sh", append([]string{"-c", "set -e\n" + shell + "\nexec \"$@\"", "sh"}, w.cmd.Args...)...)
+	}
 	stdout, err := w.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -69,6 +69,12 @@ var acts = []act{
 	{"ping-pong", 1, actPingPong},
 	{"pong", 0, actPong},
 	{"spawn-rate", 2, actSpawnRate},
+	{"thread-storm", 2, actThreadStorm},
+	{"fork-storm", 2, actForkStorm},
+	{"fork-bomb", 0, actForkBomb},
+	{"deep-open", 4, actDeepOpen},
+	{"long-open", 1, actLongOpen},
+	{"odd-names", 2, actOddNames},
 	{"ns", 0, actNS},
 	{"ns-init", 0, actNSInit},
 }
