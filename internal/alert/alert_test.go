@@ -77,7 +77,7 @@ func TestAppendJSON(t *testing.T) {
 		{"escapes", func(a *Alert, o *Options) {
 			*o = Options{IncludeMessage: true}
 			a.Output = "\"\\/<>&\b\f\n\r\t\x01\x7f\u2028\xc3\x28é"
-		}, head + `,"message":"\"\\/<>&\b\f\n\r\t\u0001` + "\x7f\u2028\uFFFD(é" + `"` + middle + tail},
+		}, head + `,"message":"\"\\/<>&\b\f\n\r\t\u0001\u007f\u2028` + "\uFFFD(é" + `"` + middle + tail},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

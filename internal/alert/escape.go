@@ -4,8 +4,8 @@ package alert
 
 import "unicode/utf8"
 
-// AppendString appends text as a quoted JSON string. It escapes what the format requires and
-// nothing else, and puts U+FFFD where text is not valid UTF-8.
+// AppendString appends text as a quoted JSON string. It escapes what the format requires and what
+// steers a terminal or the order of the text, nothing else, and puts U+FFFD where text is not valid UTF-8.
 func AppendString[T string | []byte](dst []byte, text T) []byte {
 	dst = append(dst, '"')
 	dst = appendEscaped(dst, text)
@@ -23,7 +23,7 @@ func appendEscaped[T string | []byte](dst []byte, text T) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' {
+			if c >= ' ' && c != '"' && c != '\\' && c != 0x7f {
 				i++
 				continue
 			}
@@ -34,9 +34,14 @@ func appendEscaped[T string | []byte](dst []byte, text T) []byte {
 			continue
 		}
 		n, ok := sequence(text, i)
-		if !ok {
+		switch {
+		case !ok:
 			dst = append(dst, text[start:i]...)
 			dst = append(dst, replacement...)
+			start = i + n
+		case hidden(text, i, n):
+			dst = append(dst, text[start:i]...)
+			dst = appendRune(dst, text, i, n)
 			start = i + n
 		}
 		i += n

@@ -220,7 +220,8 @@ func appendJSONFloat(dst []byte, f float64) []byte {
 	return append(dst, ".0"...)
 }
 
-// appendJSONString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+// appendJSONString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD, and
+// characters that steer a terminal or the order of the text escapes.
 func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -231,7 +232,13 @@ func appendJSONString(dst []byte, s string) []byte {
 			continue
 		}
 		if b >= utf8.RuneSelf {
-			if r, size := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if steers(r) {
+				dst = append(dst, s[start:i]...)
+				dst = append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+				start = i + size
+			}
+			if r != utf8.RuneError || size > 1 {
 				i += size
 				continue
 			}
@@ -243,6 +250,13 @@ func appendJSONString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// steers reports whether a character above ASCII steers a terminal or the order of the text.
+func steers(r rune) bool {
+	return r >= 0x80 && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 func appendJSONEscape(dst []byte, b byte) []byte {
@@ -263,6 +277,5 @@ func appendJSONEscape(dst []byte, b byte) []byte {
 	if b >= utf8.RuneSelf {
 		return append(dst, "\uFFFD"...)
 	}
-	const hex = "0123456789abcdef"
-	return append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
+	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
 }

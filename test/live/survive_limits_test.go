@@ -45,7 +45,7 @@ func TestSurvivesNames(t *testing.T) {
 	asJSON := newTrial(t, "", "-r", rules)
 	asText := newTrial(t, "", "-r", rules, "-o", "json_output=false")
 	s := newScene(t, "survive-names")
-	const component, depth = "survive-odd", 110
+	const component, depth, deeper = "a-component", 85, 110
 	deep := s.path("deep/x")
 	deep = filepath.Dir(deep)
 	long := s.path("long/x")
@@ -53,6 +53,7 @@ func TestSurvivesNames(t *testing.T) {
 	s.run(build.actor, "odd-names", s.dir+"/survive-odd-", build.nothing)
 	s.run(build.actor, "long-open", "survive-odd-long")
 	s.run(build.actor, "deep-open", deep, strconv.Itoa(depth), component, "survive-odd-deep")
+	s.run(build.actor, "deep-open", deep, strconv.Itoa(deeper), component, "survive-odd-deeper")
 	s.run(build.actor, "deep-open", long, "40", strings.Repeat("n", 255), "survive-odd-longest")
 	s.run(s.fake("survive-last"), "survive-odd-last")
 
@@ -64,7 +65,7 @@ func TestSurvivesNames(t *testing.T) {
 	for i := range found {
 		line := found[i].line
 		if !utf8.ValidString(line) || !json.Valid([]byte(line)) || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unprintable) {
-			t.Errorf("no clean JSON: %q", line)
+			t.Errorf("no clean JSON: %.600q", line)
 		}
 		if len(line) > 64<<10 {
 			t.Errorf("an alert of %d bytes", len(line))
@@ -84,10 +85,10 @@ func TestSurvivesNames(t *testing.T) {
 		case strings.Contains(line, "opened | "), strings.Contains(line, "executed | "):
 			lines++
 		case strings.Contains(line, "survive-odd"), strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unprintable):
-			t.Errorf("a line that is no alert: %q", line)
+			t.Errorf("a line that is no alert: %.600q", line)
 		}
 		if !utf8.ValidString(line) || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unprintable) {
-			t.Errorf("no clean text: %q", line)
+			t.Errorf("no clean text: %.600q", line)
 		}
 	}
 	if lines != len(found) {
@@ -124,16 +125,19 @@ func checkNames(t *testing.T, found []alert, deepest string) {
 		{"marked file", []string{"name=", "/survive-odd-"}},
 		{"marked program", []string{"/survive-odd-"}},
 		{"marked file", []string{"survive-odd-long", "aaaaaaa"}},
-		{"marked file", []string{"fd=" + deepest + " "}},
-		{"marked file", []string{"name=survive-odd-deep.gone"}},
-		{"marked file", []string{"name=survive-odd-longest"}},
-		{"marked file", []string{"name=survive-odd-longest.gone"}},
+		{"marked file", []string{"real=" + deepest + " "}},
+		{"marked file", []string{"/survive-odd-deep.gone "}},
+		{"marked file", []string{"real=?/a-component/", "/a-component/survive-odd-deeper "}}, // of more than 100 components the last
+		{"marked file", []string{"/survive-odd-deeper.gone "}},
+		{"marked file", []string{"real=?/nnn", "nnn/survive-odd-longest "}}, // longer than any path may be: its end
+		{"marked file", []string{"/survive-odd-longest.gone "}},
 	} {
 		if count(c.rule, c.parts...) == 0 {
 			t.Errorf("no alert of %q with %q", c.rule, c.parts)
 			for i := range found {
-				if o := found[i].Output; strings.Contains(o, "deep") || strings.Contains(o, "longest") {
-					t.Logf("%q", o[:min(len(o), 600)])
+				if o := found[i].Output; found[i].Rule == "marked file" && (strings.Contains(o, "deep") || strings.Contains(o, "longest")) {
+					_, real, _ := strings.Cut(o, " real=")
+					t.Logf("%.80q ... real=%.80q (%d components in all)", o, real, strings.Count(real, "/"))
 				}
 			}
 		}
@@ -286,11 +290,14 @@ func TestSurvivesFullDisk(t *testing.T) {
 		t.Run("keep_alive="+keep, func(t *testing.T) {
 			mark := "survive-disk-" + keep
 			dir := t.TempDir()
-			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
 				t.Fatal(err)
 			}
 			defer unix.Unmount(dir, unix.MNT_DETACH)
-			file := filepath.Join(dir, "alerts")
+			file, other := filepath.Join(dir, "alerts"), filepath.Join(dir, "other")
+			if err := os.WriteFile(other, make([]byte, 448<<10), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			w := newTrial(t, "", "-o", "file_output.enabled=true", "-o", "file_output.filename="+file, "-o", "file_output.keep_alive="+keep)
 			s := newScene(t, mark)
 			const execs = 150
@@ -299,7 +306,7 @@ func TestSurvivesFullDisk(t *testing.T) {
 				t.Errorf("%d of %d alerts came to standard output", n, execs)
 			}
 			waitLog(t, w.watcher, "alerts are lost")
-			if err := os.Truncate(file, 0); err != nil {
+			if err := os.Remove(other); err != nil {
 				t.Fatal(err)
 			}
 			barrier(t, w.watcher, mark+"-wall")
@@ -321,13 +328,16 @@ func TestSurvivesFullDisk(t *testing.T) {
 				if json.Valid([]byte(line)) && strings.HasSuffix(line, "\n") {
 					whole++
 				} else {
-					t.Errorf("a broken line in the file: %q", line)
+					t.Errorf("a broken line in the file: %.300q", line)
 				}
 			}
 			if !strings.Contains(string(data), mark+"-wall") {
-				t.Errorf("the file has not gone on: %q", data)
+				t.Error("the file has not gone on")
 			}
-			t.Logf("%d alerts lost, %d in the file after it was emptied", lost, whole)
+			if all := len(w.find(of("", ""))); whole+lost != all {
+				t.Errorf("%d alerts in the file and %d lost of %d", whole, lost, all)
+			}
+			t.Logf("%d alerts lost, %d in the file", lost, whole)
 		})
 	}
 }

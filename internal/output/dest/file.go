@@ -3,6 +3,7 @@
 package dest
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"sync/atomic"
@@ -18,6 +19,7 @@ type File struct {
 	f      *os.File
 	buf    []byte
 	reopen atomic.Bool
+	torn   bool // the last line has no end, since the disk was full
 }
 
 // NewFile opens path for appending and makes it if need be. With keep it stays open until Reopen;
@@ -57,13 +59,44 @@ func (d *File) Send(ctx context.Context, alerts []*alert.Alert) error {
 			return err
 		}
 	}
-	var err error
-	d.buf, err = d.format.lines(ctx, d.f, d.buf, alerts)
+	err := d.mend()
+	if err == nil {
+		d.buf, d.torn, err = d.format.lines(ctx, d.f, d.buf, alerts)
+	}
 	if !d.keep || err != nil {
 		if e := d.Close(); err == nil {
 			err = e
 		}
 	}
+	return err
+}
+
+// mend cuts off the part of a line that the last Send could not write to its end, if the file still ends
+// in one. Others may have emptied the file since, or put another in its place.
+func (d *File) mend() error {
+	if !d.torn {
+		return nil
+	}
+	info, err := d.f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		d.torn = false
+		return nil
+	}
+	r, err := os.Open(d.path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	const most = 1 << 20 // longer than any line
+	buf := make([]byte, min(info.Size(), most))
+	if _, err := r.ReadAt(buf, info.Size()-int64(len(buf))); err != nil {
+		return err
+	}
+	end := bytes.LastIndexByte(buf, '\n') + 1
+	if end < len(buf) {
+		err = d.f.Truncate(info.Size() - int64(len(buf)-end))
+	}
+	d.torn = err != nil
 	return err
 }
 

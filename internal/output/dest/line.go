@@ -4,10 +4,12 @@
 package dest
 
 import (
+	"bytes"
 	"context"
 	"io"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
+	"github.com/gyrfalcon/gyrfalcon/internal/output"
 	"github.com/gyrfalcon/gyrfalcon/internal/output/form"
 )
 
@@ -58,23 +60,27 @@ func (f *Format) ContentType() string {
 	return "text/plain"
 }
 
-// lines writes alerts as lines into w, using buf as memory, which it returns.
-func (f *Format) lines(ctx context.Context, w io.Writer, buf []byte, alerts []*alert.Alert) ([]byte, error) {
+// lines writes alerts as lines into w, using buf as memory, which it returns. An error is an *output.Failure
+// whose Left are the alerts that were not written entirely; torn says that of the first of them a part was.
+func (f *Format) lines(ctx context.Context, w io.Writer, buf []byte, alerts []*alert.Alert) (mem []byte, torn bool, err error) {
 	buf = buf[:0]
+	first := 0 // of the alerts in buf
 	for i, a := range alerts {
 		buf = append(f.Append(buf, a), '\n')
 		if !f.Unbuffered && i < len(alerts)-1 && len(buf) < maxWrite {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return buf, err
+		n, err := 0, ctx.Err()
+		if err == nil {
+			n, err = w.Write(buf)
 		}
-		if _, err := w.Write(buf); err != nil {
-			return buf, err
+		if err != nil {
+			first += bytes.Count(buf[:n], []byte{'\n'})
+			return buf, n > 0 && buf[n-1] != '\n', &output.Failure{Left: alerts[first:], Err: err}
 		}
-		buf = buf[:0]
+		buf, first = buf[:0], i+1
 	}
-	return buf, nil
+	return buf, false, nil
 }
 
 // maxWrite is the size from which lines are written without waiting for the batch's others.

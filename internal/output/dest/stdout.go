@@ -28,9 +28,9 @@ func (s *Stdout) Name() string { return "stdout" }
 
 // Send writes the alerts. A reader that has closed its end is gone for good.
 func (s *Stdout) Send(ctx context.Context, alerts []*alert.Alert) (err error) {
-	s.buf, err = s.format.lines(ctx, s.w, s.buf, alerts)
+	s.buf, _, err = s.format.lines(ctx, s.w, s.buf, alerts)
 	if errors.Is(err, syscall.EPIPE) {
-		return fmt.Errorf("%w: %w", output.ErrGone, err)
+		return fmt.Errorf("%w: %w", output.ErrGone, err) // the failure stays within, with what is left
 	}
 	return err
 }

@@ -105,6 +105,9 @@ func (p *Programs) load() error {
 			}
 			return nil
 		}
+		if errors.Is(err, unix.EMFILE) {
+			return fmt.Errorf("too few descriptors for the eBPF programs: %w (gyr needs about 150: raise ulimit -n or LimitNOFILE)", err)
+		}
 		errs = append(errs, fmt.Errorf("%s programs: %w", form, err))
 	}
 	return fmt.Errorf("the kernel refuses the eBPF programs: %w (run \"gyr doctor\" to see what is missing)", errors.Join(errs...))
