@@ -156,13 +156,21 @@ func checkTypes(row *typesRow) string {
 	if err != nil {
 		return fmt.Sprintf("%q: %v", row.Input, err)
 	}
-	if types.Len() != row.Real.Events || calls.Len() != row.Real.Calls {
-		return fmt.Sprintf("%q: %d events and %d calls, want %d and %d", row.Input, types.Len(), calls.Len(), row.Real.Events, row.Real.Calls)
+	published := 0 // Falco has not got the events of ours
+	for typ := range types.All() {
+		if !event.Lookup(typ).IsOwn() {
+			published++
+		}
+	}
+	if published != row.Real.Events || calls.Len() != row.Real.Calls {
+		return fmt.Sprintf("%q: %d events and %d calls, want %d and %d", row.Input, published, calls.Len(), row.Real.Events, row.Real.Calls)
 	}
 	if row.Real.Names != nil {
 		names := []string{}
 		for typ := range types.All() {
-			names = append(names, event.Lookup(typ).Name)
+			if info := event.Lookup(typ); !info.IsOwn() {
+				names = append(names, info.Name)
+			}
 		}
 		slices.Sort(names)
 		if names = slices.Compact(names); !slices.Equal(names, row.Real.Names) {
