@@ -13,6 +13,7 @@ import (
 
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/control"
+	"github.com/gyrfalcon/gyrfalcon/internal/terminal"
 )
 
 // newStatus is the command that prints a page about the running gyr.
@@ -112,15 +113,4 @@ func losses(all []control.Loss) string {
 }
 
 // since is the time between two moments as people say it.
-func since(from, now time.Time) string {
-	d := now.Sub(from)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%.0fs", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24)
-}
+func since(from, now time.Time) string { return terminal.Age(now.Sub(from)) }

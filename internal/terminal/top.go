@@ -209,7 +209,7 @@ func Header(t *control.Top, paint Paint) []string {
 		losses = paint.In(alarm, fmt.Sprintf("lost %s/s, %d in all: %s", number(perSecond), lost, reasons(t.Losses)))
 	}
 	return []string{
-		fmt.Sprintf("%s on %s, up %s, %s", paint.In(bold, "gyr "+Safe(t.Version)), Safe(t.Hostname), upTime(t.Time.Sub(t.Started)), t.Time.Local().Format("15:04:05")),
+		fmt.Sprintf("%s on %s, up %s, %s", paint.In(bold, "gyr "+Safe(t.Version)), Safe(t.Hostname), Age(t.Time.Sub(t.Started)), t.Time.Local().Format("15:04:05")),
 		fmt.Sprintf("%s events/s, %s alerts/s (%d in all), %s", paint.In(bold, number(t.EventsPS)), number(t.AlertsPS), t.Alerts, losses),
 		fmt.Sprintf("CPU %.1f%%, %s an event (rules %s), %d MiB, %d rules, %d processes",
 			t.CPU, duration(t.EventNS), duration(t.RulesNS), t.RSSBytes>>20, t.RulesInUse, t.Running),
@@ -227,8 +227,8 @@ func reasons(losses []control.LossRate) string {
 	return strings.Join(names, ", ")
 }
 
-// upTime is a time as people say it.
-func upTime(d time.Duration) string {
+// Age is a time as people say it: its two largest units.
+func Age(d time.Duration) string {
 	s := int(d.Seconds())
 	switch {
 	case s < 60:
