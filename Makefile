@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS = -s -w -X github.com/gyrfalcon/gyrfalcon/internal/app.Version=$(VERSION)
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help build run doctor test test-kernels test-packages race lint fuzz bench bench-cost bench-live packages generate check-generated clean
+.PHONY: help build run doctor test test-kernels test-packages race lint fuzz bench bench-cost bench-live evasion packages generate check-generated clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-cost: ## Measure what each kind of system call costs: without gyr, with it
 
 bench-live: ## Measure what watching costs a mixed workload (minutes, needs root and a quiet machine)
 	GYR_BENCH_LIVE=1 go test -count=1 -v -run 'TestMixedWorkload|TestResident' ./test/live
+
+evasion: ## Do what is known to hide from monitors and print the scorecard (root); docs/evasion-scorecard.md
+	GYR_REQUIRE_LIVE=1 go test -count=1 -v -run '^TestEvasion$$' ./test/evasion | grep -v '^ *--- PASS\|^=== '
 
 packages: ## Build dist/: .deb, .rpm, .tar.gz, the list of what is inside and hashes (GYR_ARCH=arm64)
 	./deploy/package/build.sh

@@ -38,6 +38,8 @@ var procOursFields = []Field{
 		Doc: "Path of the interpreter that was started for a script. No value if the executed file was itself a program."},
 	{Name: "proc.script", Type: event.CharBuf, Ours: true, Str: procScript,
 		Doc: "Path of the script for which proc.interp was started: proc.exepath is its interpreter's. No value if the executed file was itself a program."},
+	{Name: "proc.ascript", Type: event.CharBuf, Ours: true, Flags: AnyValue | NoRHS | NoTransformer, Arg: ArgOptional, Parse: parseIndex, Strs: ancestry(processScript), Print: kin(ancestors).print(processScript),
+		Doc: "The same as proc.script, for an ancestor: [0] is the process itself, [1] its parent. Without a number, any ancestor will do, also one that has exited."},
 	{Name: "proc.exec.stdin.type", Type: event.CharBuf, Ours: true, Str: execStdio(0),
 		Doc: "Kind of the standard input that the program was started with, as fd.type has it; unlike proc.stdin.type it does not change when the program opens another one. A shell that is started with ipv4 here is a remote one."},
 	{Name: "proc.exec.stdout.type", Type: event.CharBuf, Ours: true, Str: execStdio(1),
@@ -105,6 +107,8 @@ func procInterp(c *Context, _ *Arg) (string, bool) {
 	}
 	return "", false
 }
+
+func processScript(p *state.Process) string { return p.Exec.Script }
 
 func procScript(c *Context, _ *Arg) (string, bool) {
 	if p := process(c); p != nil {

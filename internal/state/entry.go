@@ -50,6 +50,7 @@ func (s *State) Enter(e *Entry) *Thread {
 	s.setTrustedExe(p, e.ExePath)
 	p.Exec.Deleted = p.Exec.Deleted || e.Exec.Deleted
 	s.setArgs(p, cmp.Or(s.names.text(e.ExecComm), t.Comm), e.Args)
+	s.guessScript(p, cmp.Or(s.names.text(e.ExecComm), t.Comm), e.Args)
 	s.setEnv(p, e.Env[:min(len(e.Env), maxBlock-1)], e.PID)
 	s.setCgroups(p, e.Cgroups)
 	if e.Root != "" {

@@ -160,6 +160,9 @@ func (s *State) setExeInfo(ev *event.Event, t *Thread) {
 	if p.Exec.Interp != "" && ev.Type() == event.Execve {
 		p.Exec.Script = s.script(ev, p)
 	}
+	if c.interp >= ev.NumParams() { // of a capture in the published form
+		s.guessScript(p, t.Comm, ev.Param(c.args))
+	}
 	if !known {
 		p.Exec.Writable, p.Exec.UpperLayer, p.Exec.LowerLayer, p.Exec.FromMemFD = old.Writable, old.UpperLayer, old.LowerLayer, old.FromMemFD
 	}

@@ -342,18 +342,19 @@ func (f *procFS) fillProcess(p *Process, t *Thread, st *status) {
 	s, pid := f.s, p.PID
 	p.VPID, p.VPGID, p.snapshot = st.vpid, st.vpgid, t.snapshot
 	s.linkParent(p, st.ppid)
+	if b, ok := f.readlink(pid, "exe"); ok {
+		f.exe(p, string(b))
+	}
 	if b, ok := f.read(pid, "cmdline", maxBlock); ok && len(b) > 0 {
 		exe, args, _ := bytes.Cut(b, []byte{0})
 		p.Exe = s.names.str(exe)
 		s.setArgs(p, t.Comm, args)
+		s.guessScript(p, t.Comm, args)
 	} else {
 		p.CmdLine = t.Comm
 	}
 	if b, ok := f.read(pid, "environ", maxBlock); ok && len(b) > 0 {
 		s.setEnv(p, b[:min(len(b), maxBlock-1)], pid)
-	}
-	if b, ok := f.readlink(pid, "exe"); ok {
-		f.exe(p, string(b))
 	}
 	if b, ok := f.readlink(pid, "root"); ok {
 		p.Root = s.names.str(b)

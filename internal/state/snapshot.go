@@ -198,6 +198,7 @@ func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 		FromMemFD: flags&exeFromMemFD != 0, Deleted: p.Exec.Deleted || flags&exeDeleted != 0,
 		Dev: uint32(uintOf(ev, c.dev, 0)), NLink: uint32(uintOf(ev, c.nlink, 0)),
 	}
+	s.guessScript(p, t.Comm, args)
 	p.Root = s.param(ev, c.root, "/")
 	if cwd, ok := ev.Text(c.cwd); ok && cwd != "" {
 		s.setCwd(p, cwd)

@@ -58,6 +58,13 @@ var sensitiveRows = []row{
 		func(s *scene) { s.actOn(stage{}, "open-bound", "/usr/share/common-licenses", s.path("")) }},
 }
 
+// processRootRows are about paths through the directories of processes.
+var processRootRows = []row{
+	{"File changed through the directory of a process",
+		func(s *scene) { s.act("rename", s.file("x"), "/proc/self/root"+s.path("y")) },
+		func(s *scene) { s.act("rename", s.file("x"), s.path("y")) }},
+}
+
 const tokenPath = "/run/secrets/kubernetes.io/serviceaccount/token"
 
 func tokenStage(s *scene) stage {

@@ -19,10 +19,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// requireVar makes a machine that cannot run these tests a failure instead of a skip.
-const requireVar = "GYR_REQUIRE_LIVE"
+	"github.com/gyrfalcon/gyrfalcon/test/host"
+)
 
 // alert is one line of the program's JSON output.
 type alert struct {
@@ -66,7 +65,7 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	enterCgroups := leaveCgroups()
+	enterCgroups := host.LeaveCgroups()
 	code := m.Run()
 	enterCgroups()
 	if summary, err := stopShared(); err != nil {
@@ -85,52 +84,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaveCgroups moves the tests to the roots of the cgroup hierarchies, so that what they start on
-// the host counts as being on the host wherever the tests were started from; enter undoes it.
-func leaveCgroups() (enter func()) {
-	enter = func() {}
-	if os.Geteuid() != 0 {
-		return enter
-	}
-	data, _ := os.ReadFile("/proc/self/cgroup")
-	self := []byte("0")
-	for line := range strings.Lines(string(data)) {
-		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(part) != 3 || part[2] == "/" {
-			continue
-		}
-		root := filepath.Join("/sys/fs/cgroup", strings.TrimPrefix(part[1], "name="))
-		if os.WriteFile(filepath.Join(root, "cgroup.procs"), self, 0o644) == nil {
-			before := enter
-			enter = func() {
-				os.WriteFile(filepath.Join(root, part[2], "cgroup.procs"), self, 0o644)
-				before()
-			}
-		}
-	}
-	return enter
-}
-
 // needLive skips the test where eBPF cannot be used, or fails it where that is required.
-func needLive(t testing.TB) {
-	t.Helper()
-	reason := ""
-	switch {
-	case os.Geteuid() != 0:
-		reason = "needs root"
-	default:
-		if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-			reason = "needs a kernel with BTF: " + err.Error()
-		}
-	}
-	if reason == "" {
-		return
-	}
-	if os.Getenv(requireVar) == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-}
+func needLive(t testing.TB) { t.Helper(); host.NeedLive(t) }
 
 // needBuild builds the programs once.
 func needBuild(t testing.TB) {

@@ -4,7 +4,9 @@ package live
 
 import (
 	"net"
+	"os"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -12,6 +14,16 @@ var privilegeRows = []row{
 	{"Set Setuid or Setgid bit",
 		func(s *scene) { s.act("chmod", s.file("tool"), "4755") },
 		func(s *scene) { s.act("chmod", s.file("tool"), "0755") }},
+	{"Set Setuid or Setgid bit", // of a new file, by its first open
+		func(s *scene) {
+			s.run("/usr/bin/perl", "-e", "use Fcntl; umask 0; sysopen(F, $ARGV[0], O_CREAT|O_WRONLY, 04755)", s.path("tool"))
+		},
+		func(s *scene) {
+			s.run("/usr/bin/perl", "-e", "use Fcntl; umask 0; sysopen(F, $ARGV[0], O_CREAT|O_WRONLY, 0755)", s.path("tool"))
+		}},
+	{"Capability given to a file",
+		func(s *scene) { s.act("setxattr", s.file("tool"), "security.capability") },
+		func(s *scene) { s.act("setxattr", s.file("tool"), "user.note") }},
 	{"Sudo Potential Privilege Escalation",
 		func(s *scene) { s.runAs1000(s.fake("sudoedit"), "-s", `AAAA\`) },
 		func(s *scene) { s.runAs1000(s.fake("sudoedit"), "-s", "AAAA") }},
@@ -117,6 +129,12 @@ var kernelRows = []row{
 	{"Process memory opened for writing through proc",
 		func(s *scene) { s.act("open", "rw", "/proc/self/mem") },
 		func(s *scene) { s.act("open", "r", "/proc/self/mem") }},
+	{"Descriptor taken from another process",
+		func(s *scene) { s.act("getfd") },
+		func(s *scene) { s.act("connect", "127.0.0.1:0") }},
+	{"Kernel started a program from an unusual place",
+		func(s *scene) { s.actOn(stage{}, "release-agent", s.dir, agentScript(s), s.path("ran")) },
+		func(s *scene) { s.run("/bin/sh", agentScript(s)) }},
 	{"io_uring set up by unexpected program",
 		func(s *scene) { s.act("io-uring", "4") },
 		func(s *scene) { s.act("io-uring", "0") }},
@@ -129,6 +147,27 @@ var kernelRows = []row{
 	{"Signal sent to security agent",
 		func(s *scene) { killAgent(s, syscall.SIGKILL) },
 		func(s *scene) { killAgent(s, syscall.SIGTERM) }},
+}
+
+// agentScript makes a script that tells that it ran.
+func agentScript(s *scene) string {
+	script := s.path("agent")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n: > "+s.path("ran")+"\n"), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return script
+}
+
+// needLoader returns the path of the dynamic loader.
+func needLoader(s *scene) string {
+	s.t.Helper()
+	for _, path := range []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	s.t.Fatal("no dynamic loader is known here")
+	return ""
 }
 
 // killAgent sends a signal to a process that bears the name of an agent.
@@ -278,6 +317,15 @@ var shellRows = []row{
 	{"Container Drift Detected (open+create)",
 		func(s *scene) { s.actOn(s.container(), "open", "wcx", s.path("tool")) },
 		func(s *scene) { s.actOn(s.container(), "open", "wc", s.path("tool")) }},
+	{"Program started from a deleted file",
+		func(s *scene) { s.act("deleted-exec", "/bin/true", s.path("x")) },
+		func(s *scene) { s.act("copy-exec", "/bin/true", s.path("x")) }},
+	{"Program started through the dynamic loader",
+		func(s *scene) { s.run(needLoader(s), s.fake("x")) },
+		func(s *scene) { s.run(needLoader(s), "--verify", s.fake("x")) }},
+	{"Arguments padded with blanks",
+		func(s *scene) { s.run(s.fake("x"), strings.Repeat(" ", 5000), "y") },
+		func(s *scene) { s.run(s.fake("x"), strings.Repeat(" ", 3000), "y") }},
 	{"Drop and execute new binary in container",
 		func(s *scene) { s.actOn(s.container(), "overlay-exec", "upper", s.path("o")) },
 		func(s *scene) { s.actOn(s.container(), "overlay-exec", "lower", s.path("o")) }},

@@ -22,7 +22,7 @@ type row struct {
 }
 
 // table holds the rows of all areas.
-var table = slices.Concat(sensitiveRows, persistenceRows, privilegeRows, kernelRows, networkRows, shellRows, exfilRows)
+var table = slices.Concat(sensitiveRows, processRootRows, persistenceRows, privilegeRows, kernelRows, networkRows, shellRows, exfilRows)
 
 // TestEveryRuleHasARow holds the table to the embedded rules.
 func TestEveryRuleHasARow(t *testing.T) {
