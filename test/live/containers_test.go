@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gyrfalcon/gyrfalcon/test/host"
 )
 
 // containerRules tell of every sign that the containers of TestContainers give: files opened and programs
@@ -84,7 +82,7 @@ func TestContainers(t *testing.T) {
 		e := &engines[i]
 		t.Run(e.name, func(t *testing.T) {
 			if err := e.missing(); err != nil {
-				if os.Getenv(host.RequireVar) == "1" {
+				if os.Getenv(requireVar) == "1" {
 					t.Fatal(err)
 				}
 				t.Skip(err)

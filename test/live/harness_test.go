@@ -23,6 +23,9 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/test/host"
 )
 
+// requireVar makes a machine that cannot run these tests a failure instead of a skip.
+const requireVar = host.RequireVar
+
 // alert is one line of the program's JSON output.
 type alert struct {
 	Rule     string

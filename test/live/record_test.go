@@ -15,8 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gyrfalcon/gyrfalcon/test/host"
 )
 
 // allRules are the options with which everything is reported.
@@ -122,7 +120,7 @@ func TestSysdigReadsLive(t *testing.T) {
 	needLive(t)
 	needBuild(t)
 	if _, err := exec.LookPath("sysdig"); err != nil {
-		if os.Getenv(host.RequireVar) == "1" {
+		if os.Getenv(requireVar) == "1" {
 			t.Fatal("sysdig is not installed")
 		}
 		t.Skip("sysdig is not installed")

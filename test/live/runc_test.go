@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gyrfalcon/gyrfalcon/test/host"
 )
 
 // TestRunc watches a real container, made by runc, in which somebody works at a terminal.
@@ -61,7 +59,7 @@ func needTool(t testing.TB, name string) string {
 	if err == nil {
 		return path
 	}
-	if os.Getenv(host.RequireVar) == "1" {
+	if os.Getenv(requireVar) == "1" {
 		t.Fatalf("%v (install runc and busybox-static)", err)
 	}
 	t.Skip(err)
