@@ -3,7 +3,7 @@
 # shellcheck shell=dash
 # The first process of a guest: it runs the tests, reports over the second serial port and switches off.
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/root GYR_REQUIRE_LIVE=1
+export PATH=/bin HOME=/root GYR_REQUIRE_LIVE=1 GYR_GUEST=1
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
