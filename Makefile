@@ -37,7 +37,7 @@ FUZZTIME ?= 10s
 fuzz: ## Run every fuzz test for FUZZTIME each
 	@go list -f '{{.Dir}}' ./... | while read -r dir; do \
 		grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go 2>/dev/null | cut -c6- | while read -r f; do \
-			echo "$$dir $$f"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+			echo "$$dir $$f"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x .) || exit 1; \
 		done || exit 1; \
 	done
 
