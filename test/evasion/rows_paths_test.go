@@ -47,7 +47,7 @@ var pathRows = []row{
 	{ID: "P10/rename", Technique: "rename over the file", In: ownMounts, Act: []string{"rename-over"}, Rules: []string{renamedOver}, Field: "fs.path.target"},
 	{ID: "P10/exchange", Technique: "renameat2 with RENAME_EXCHANGE", In: ownMounts, Act: []string{"exchange"}, Rules: []string{renamedOver}, Field: "fs.path.source"},
 	{ID: "P10/magic", Technique: "rename to /proc/self/root/etc/shadow", In: ownMounts, Act: []string{"rename-root"}, Rules: []string{"File changed through the directory of a process"}, Field: "fs.path.target"},
-	{ID: "P10/link", Technique: "rename through a linked directory", In: ownMounts, Act: []string{"rename-link"}, Note: needsHooks},
+	{ID: "P10/link", Technique: "rename through a linked directory", In: ownMounts, Act: []string{"rename-link"}, Hooked: []string{renamedOver}, Note: needsHooks},
 	opensSecret("P11/argument", "a path of 3,600 bytes: /etc/././…/shadow", onHost, "long-argument"),
 	{ID: "P11/components", Technique: "120 directories deep", Act: []string{"components"}, Rules: []string{authorizedKeys}, Field: "fd.path.real"},
 	{ID: "P11/deep", Technique: "6,000 bytes deep, step by step", Act: []string{"deep"}, Rules: []string{authorizedKeys}, Field: "fd.path.real"},

@@ -26,7 +26,7 @@ var twinRows = []row{
 	redirects("S3/fcntl", "fcntl(F_DUPFD)", "fcntl"),
 	{ID: "S3/getfd", Technique: "pidfd_getfd", Act: []string{"getfd"}, Rules: []string{"Descriptor taken from another process"},
 		Witness: "evt.type = pidfd_getfd and evt.rawres >= 0", Field: "pidfd_getfd", Also: secretRead},
-	{ID: "S3/passed", Technique: "a connection passed through a unix socket", Act: []string{"passed", "/bin/sh", "-c", "sleep 0.5; : DIR"}, Rules: []string{shellOnNet},
+	{ID: "S3/passed", Technique: "a connection passed through a unix socket", Act: []string{"passed", "/bin/sh", "-c", "sleep 1; : DIR"}, Rules: []string{shellOnNet},
 		Witness: "evt.type = execve and proc.exec.stdin.type = ipv4", Field: "proc.exec.stdin.type"},
 	{ID: "S4/sendmmsg", Technique: "sendmmsg", Act: []string{"sendmmsg"}, Witness: "evt.type = sendmmsg and evt.buffer contains secret", Field: "evt.buffer", Note: "data on its way, which no rule looks at"},
 	{ID: "S4/recvmmsg", Technique: "recvmmsg", Act: []string{"sendmmsg"}, Witness: "evt.type = recvmmsg and evt.buffer contains secret", Field: "evt.buffer", Note: "data on its way, which no rule looks at"},

@@ -37,8 +37,7 @@ const (
 
 func (s *scene) path(name string) string { return filepath.Join(s.dir, name) }
 
-// as gives a program another name and returns its path. It is a copy where the name is to be the
-// file's own, since a hard link's name would be that of another row.
+// as gives a program another name and returns its path.
 func (s *scene) as(name, program string) string {
 	path := s.path(name)
 	if err := os.Link(program, path); err != nil && !os.IsExist(err) {

@@ -26,6 +26,9 @@ type row struct {
 
 	// Rules are default rules of which one must fire: the row is detected.
 	Rules []string
+	// Hooked are default rules of which one must fire where programs at the kernel's security checks
+	// are allowed; elsewhere the row is what the other members say.
+	Hooked []string
 	// Witness is a condition that must hold for an event of the row: the truth is in the event. MARK
 	// stands for a text that only the row's paths and command lines have; without it, the command
 	// line or the path of the process must bear it.
@@ -41,10 +44,11 @@ type row struct {
 	Check func(*scene) error
 }
 
-// expected is the verdict that follows from what the row names.
-func (r *row) expected() verdict {
+// expected is the verdict that follows from what the row names, on kernels that allow programs at
+// their security checks (hooks) or not.
+func (r *row) expected(hooks bool) verdict {
 	switch {
-	case len(r.Rules) > 0:
+	case len(r.Rules) > 0, hooks && len(r.Hooked) > 0:
 		return detected
 	case r.Witness != "" || r.Check != nil:
 		return seen

@@ -60,3 +60,13 @@ func LeaveCgroups() (enter func()) {
 	}
 	return enter
 }
+
+// RemoveCgroups removes the groups that container runtimes, and tests that imitate them, leave behind.
+func RemoveCgroups() {
+	for _, dir := range []string{"docker", "k8s.io", "libpod_parent/libpod", "libpod_parent"} {
+		leftovers, _ := filepath.Glob("/sys/fs/cgroup/*/" + dir)
+		for _, path := range append(leftovers, "/sys/fs/cgroup/"+dir) {
+			os.Remove(path)
+		}
+	}
+}

@@ -78,12 +78,7 @@ func TestMain(m *testing.M) {
 	if build.dir != "" {
 		os.RemoveAll(build.dir)
 	}
-	for _, dir := range []string{"docker", "k8s.io", "libpod_parent/libpod", "libpod_parent"} { // left by container runtimes
-		leftovers, _ := filepath.Glob("/sys/fs/cgroup/*/" + dir)
-		for _, path := range append(leftovers, "/sys/fs/cgroup/"+dir) {
-			os.Remove(path)
-		}
-	}
+	host.RemoveCgroups()
 	os.Exit(code)
 }
 

@@ -149,18 +149,14 @@ func messages(string, []string) error {
 	return nil
 }
 
-// request is struct iocb.
+// request is struct iocb, as far as a write at the start needs it.
 type request struct {
-	data            uint64
-	key, flags      uint32
-	operation       uint16
-	priority        int16
-	fd              uint32
-	buffer          uint64
-	length          uint64
-	offset          int64
-	_               uint64
-	requestFlags, _ uint32
+	_              [16]byte
+	operation      uint16
+	_              int16
+	fd             uint32
+	buffer, length uint64
+	_              [24]byte
 }
 
 // submitWrite writes by the kernel's asynchronous input and output.
