@@ -232,7 +232,7 @@ var tableRows = []Row{
 		Read: list(func(s *Snapshot) []labelled {
 			st := &s.Loop.State
 			return []labelled{
-				{st.ThreadsDropped, []string{"threads", "table full"}},
+				{st.ThreadsDropped, []string{"threads", "table full"}}, {st.ThreadsEvicted, []string{"threads", "room needed"}},
 				{st.FDsDropped, []string{"fds", "no memory left"}}, {st.FDsEvicted, []string{"fds", "room needed"}},
 				{st.LineageEvicted, []string{"lineage", "room needed"}}, {st.LineageCut, []string{"lineage", "too deep"}},
 			}
