@@ -11,6 +11,7 @@ var processRows = []row{
 	{ID: "N1/copy", Technique: "a copy under an allowed name", Do: readAs("systemd-logind"), Rules: secretRead, Field: "proc.exepath"},
 	{ID: "N1/server", Technique: "a copy under the name of a server", Do: readAs("nginx"), Rules: secretRead, Field: "proc.exepath"},
 	{ID: "N1/package", Technique: "a copy under the name of a package manager", Do: readAs("dnf"), Rules: secretRead, Field: "proc.exepath"},
+	{ID: "N1/runtime", Technique: "a copy under the name of a container runtime", Do: readAs("runc"), Rules: secretRead, Field: "proc.exepath"},
 	{ID: "N2", Technique: "a symbolic link under an allowed name", Do: func(s *scene) error {
 		if err := os.Symlink(s.evader, s.path("passwd")); err != nil {
 			return err
