@@ -49,7 +49,7 @@ var argumentRows = []row{
 		return s.run(inContainer, s.fake("debugfs"), "x")
 	}, Rules: []string{"Debugfs Launched in Privileged Container"}, Field: "thread.cap_effective"},
 	{ID: "A7/miner", Technique: "a miner without a telling argument", Act: []string{"connect"},
-		Witness: "evt.type = connect and fd.sport > 0", Field: "connect", Note: "it is a program that connects: the rule about miners' ports is off by default"},
+		Witness: "evt.type = connect and fd.sport > 0", Field: "connect", Note: "it is a program that connects: the rule about miners knows their ports, and this is another"},
 	{ID: "A7/no-dup", Technique: "a shell on a connection that nobody copied", Act: []string{"shell-on-first", "/bin/sh", "-c", ": DIR"}, Rules: []string{shellOnNet},
 		Witness: "evt.type = execve and proc.exec.stdin.type = ipv4", Field: "proc.exec.stdin.type"},
 	{ID: "A7/udp", Technique: "a shell on a UDP socket", Act: []string{"shell-on-udp", "/bin/sh", "-c", ": DIR"}, Rules: []string{shellOnNet},
