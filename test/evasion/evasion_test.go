@@ -74,6 +74,12 @@ func (r *row) perform(s *scene) error {
 	return s.act(r.In, args[0], args[1:]...)
 }
 
+// here reports whether the row is done on this machine. Guests do what depends on the programs at the
+// kernel's security checks, and the row that tells whether there are any.
+func (r *row) here() bool {
+	return guestPrograms == "" || len(r.Hooked) > 0 || r.mark() == hooksMark
+}
+
 // TestEvasion does every row and holds it to its verdict, not better and not worse.
 func TestEvasion(t *testing.T) {
 	host.NeedLive(t)
@@ -97,14 +103,14 @@ func TestEvasion(t *testing.T) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, 4)
 	for i := range rows {
-		if !rows[i].Alone {
+		if !rows[i].Alone && rows[i].here() {
 			slots <- struct{}{}
 			group.Go(func() { do(i); <-slots })
 		}
 	}
 	group.Wait()
 	for i := range rows {
-		if rows[i].Alone {
+		if rows[i].Alone && rows[i].here() {
 			do(i)
 		}
 	}
@@ -121,9 +127,14 @@ func TestEvasion(t *testing.T) {
 	for i := range rows {
 		got := rows[i].judge(w)
 		measured = append(measured, got)
+		if !rows[i].here() {
+			continue
+		}
 		t.Run(rows[i].ID, func(t *testing.T) { rows[i].hold(t, scenes[i], got, hooks, failed[i]) })
 	}
-	t.Logf("\n%s", table(measured))
+	if guestPrograms == "" {
+		t.Logf("\n%s", table(measured))
+	}
 	if err := w.stop(); err != nil {
 		t.Errorf("%v\n%s", err, w.log.String())
 	}

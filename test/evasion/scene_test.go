@@ -80,7 +80,7 @@ func (s *scene) finish(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(20*time.Second*slowness, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	if err := cmd.Wait(); err != nil && err != exec.ErrWaitDelay {
 		return fmt.Errorf("%q: %w\n%s", cmd.Args, err, text.String())
@@ -99,7 +99,7 @@ func (s *scene) barrier() error {
 	if err := s.run(onHost, s.fake("xmrig")); err != nil {
 		return err
 	}
-	if !s.w.until(60*time.Second, func() bool {
+	if !s.w.until(60*time.Second*slowness, func() bool {
 		for i := range s.w.alerts {
 			if strings.Contains(s.w.alerts[i].Output, s.mark) {
 				return true

@@ -4,6 +4,7 @@ package evasion
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,9 +38,27 @@ type watcher struct {
 // programs are what the tests run, built once.
 type programs struct{ dir, gyr, evader, actor, nothing string }
 
+// Guests of other kernels bring programs and rules along, since they cannot build, and are slow.
+var (
+	guestPrograms = os.Getenv("GYR_EVASION_PROGRAMS")
+	rulesDir      = cmp.Or(os.Getenv("GYR_EVASION_RULES"), "../../rules")
+	slowness      = time.Duration(1)
+)
+
+func init() {
+	if guestPrograms != "" {
+		slowness = 10
+	}
+}
+
 // build makes the programs.
 func build(t *testing.T) programs {
 	t.Helper()
+	if g := guestPrograms; g != "" {
+		dir := t.TempDir()
+		os.Chmod(dir, 0o755)
+		return programs{dir, g + "/gyr", g + "/evader", g + "/actor", g + "/actor"}
+	}
 	dir, err := os.MkdirTemp("/tmp", "gyrevasion")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +86,7 @@ func build(t *testing.T) programs {
 // watch starts gyr with the default rules, all of them enabled, and further rules.
 func watch(t *testing.T, p programs, further string) *watcher {
 	t.Helper()
-	files, err := filepath.Glob("../../rules/*.yaml")
+	files, err := filepath.Glob(filepath.Join(rulesDir, "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +120,7 @@ func watch(t *testing.T, p programs, further string) *watcher {
 		_ = w.cmd.Wait()
 		close(w.exited)
 	}()
-	if !w.until(30*time.Second, func() bool { return strings.Contains(w.log.String(), "watching") }) {
+	if !w.until(30*time.Second*slowness, func() bool { return strings.Contains(w.log.String(), "watching") }) {
 		_ = w.cmd.Process.Kill()
 		<-w.exited
 		t.Fatalf("gyr does not watch:\n%s", w.log.String())

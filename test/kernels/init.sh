@@ -18,6 +18,9 @@ say kernel="$(uname -r)"
 
 cd /tmp || exit 1
 modernbpf.test -test.v -test.run "$(cat /tests)" -test.timeout 900s || say fail=tests
+if [ -e /bin/evasion.test ]; then
+	GYR_EVASION_PROGRAMS=/bin GYR_EVASION_RULES=/rules evasion.test -test.v -test.run '^TestEvasion$' -test.timeout 600s || say fail=evasion
+fi
 
 # A process from before gyr starts: it must be known by the time that it acts.
 mkfifo /tmp/go

@@ -92,6 +92,13 @@ initramfs() {
 	chmod 755 "$root/init"
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$root/bin/gyr" ./cmd/gyr
 	CGO_ENABLED=0 go test -c -trimpath -ldflags '-s -w' -o "$root/bin/modernbpf.test" ./internal/source/modernbpf
+	if [ -z "$quick" ]; then
+		CGO_ENABLED=0 go test -c -trimpath -ldflags '-s -w' -o "$root/bin/evasion.test" ./test/evasion
+		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$root/bin/evader" ./test/evasion/evader
+		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$root/bin/actor" ./test/live/actor
+		mkdir "$root/rules"
+		cp rules/*.yaml "$root/rules/"
+	fi
 	tests='^TestLive|^TestNextDoesNotAllocate$'
 	if [ -n "$quick" ]; then tests='^TestLiveConformance$'; fi
 	echo "$tests" >"$root/tests"
@@ -117,14 +124,14 @@ trap 'exit 1' INT TERM
 update
 initramfs
 failed=0
-form='%-28s %-6s %-6s %-9s %-6s %-9s %-6s %-9s %-9s %-8s %-8s %-9s %s\n'
+form='%-28s %-6s %-6s %-9s %-6s %-9s %-8s %-6s %-9s %-9s %-8s %-8s %-9s %s\n'
 # shellcheck disable=SC2059
-printf "$form" kernel calls fast portable rings resolved traces iterators processes no-alloc gyr used verdict >"$work/table"
+printf "$form" kernel calls fast portable rings resolved evasion traces iterators processes no-alloc gyr used verdict >"$work/table"
 for wanted; do
 	image=$(kernel "$wanted") || {
 		failed=1
 		# shellcheck disable=SC2059
-		printf "$form" "$wanted" - - - - - - - - - - - FAIL >>"$work/table"
+		printf "$form" "$wanted" - - - - - - - - - - - - FAIL >>"$work/table"
 		continue
 	}
 	release=${image##*/vmlinuz-}
@@ -138,7 +145,7 @@ for wanted; do
 		-append "console=ttyS0 panic=-1 quiet" -serial "file:$cache/$release.console" -serial "file:$log" </dev/null || echo "guest: end=qemu ended with $?" >>"$log"
 	tr -d '\r' <"$log" >"$log.new" && mv "$log.new" "$log"
 	columns="$(result TestLiveConformance) $(result TestLiveCalls/fast) $(result TestLiveCalls/portable) $(result TestLiveRings)"
-	columns="$columns $(result TestLiveResolved) $(result TestLiveTraces) $(result TestLiveSnapshot) $(result TestLiveProcess)"
+	columns="$columns $(result TestLiveResolved) $(result TestEvasion) $(result TestLiveTraces) $(result TestLiveSnapshot) $(result TestLiveProcess)"
 	columns="$columns $(result TestNextDoesNotAllocate) $(value gyr) $(value form)"
 	verdict=ok
 	needed=$columns
