@@ -3,7 +3,6 @@
 package app
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"os"
@@ -25,7 +24,7 @@ func optionsFor(stdout io.Writer, change func(*config.Config)) outputOptions {
 
 func TestBuildOutputsKeepsWhatDidNotChange(t *testing.T) {
 	dir := t.TempDir()
-	var out bytes.Buffer
+	var out syncBuffer
 	with := func(file string, json bool) outputOptions {
 		return optionsFor(&out, func(c *config.Config) {
 			c.FileOutput = config.FileOutput{Enabled: true, Filename: filepath.Join(dir, file)}
