@@ -60,6 +60,9 @@ func TestStreamNeedsNoMemory(t *testing.T) {
 
 // TestBombs reads compressed files that unpack to much more than they are: what they take is bounded.
 func TestBombs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector, and has little to race")
+	}
 	for name, typ := range map[string]uint32{"skipped block": 0x7777, "event": 0x216, "process list": 0x215, "user list": 0x220} {
 		var z bytes.Buffer
 		w := gzip.NewWriter(&z)

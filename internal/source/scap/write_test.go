@@ -124,6 +124,9 @@ func same(t *testing.T, got, want *content) {
 
 // TestRewrite reads every capture, writes it in each form, and reads the same again.
 func TestRewrite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector, and has little to race")
+	}
 	dir := filepath.Dir(statetest.Corpus(t, "README.md"))
 	files, _ := filepath.Glob(filepath.Join(dir, "scap", "*.scap"))
 	more, _ := filepath.Glob(filepath.Join(dir, "recorded", "*.scap"))
