@@ -42,7 +42,7 @@ type Options struct {
 	PIDFile string
 	// DryRun stops before events are read.
 	DryRun bool
-	// Workers is with how many goroutines a capture is replayed: one, or two.
+	// Workers is with how many goroutines a capture is replayed, at most MaxWorkers; 0 stands for one.
 	Workers int
 	// Duration ends the run that long after gyr has begun to watch; 0: it is not limited.
 	Duration time.Duration
@@ -87,7 +87,7 @@ type App struct {
 	outputs outputs
 	state   *state.State
 	source  source.Source
-	helped  *parallel // the source, if a second goroutine helps with a replay
+	helped  *spread // the source, if a replay has several workers
 	drops   *dropMonitor
 	capture *capturing  // nil unless rules write captures
 	web     *web.Server // nil: none

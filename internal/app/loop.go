@@ -49,7 +49,9 @@ func (a *App) openSource(ctx context.Context) error {
 	if err := a.fillState(); err != nil {
 		return err
 	}
-	a.spread(src)
+	if err := a.spreadReplay(ctx); err != nil {
+		return err
+	}
 	if d, ok := src.(source.Describer); ok {
 		sees, misses := d.Describe()
 		for i, s := range sees {
@@ -80,8 +82,8 @@ func (a *App) fillState() error {
 	return nil
 }
 
-// pause is how many events pass between two looks at the clock and at the context.
-const pause = 1 << 10
+// lookEvery is how many events pass between two looks at the clock and at the context.
+const lookEvery = 1 << 10
 
 // loop is the one goroutine through which all events go.
 type loop struct {
@@ -90,6 +92,7 @@ type loop struct {
 	ev     event.Event
 	c      *field.Context
 	n      uint64    // events so far
+	looked uint64    // of them, at the last look around
 	newest uint64    // time of the newest of them, ns since 1970
 	test   *selfTest // nil once it is over
 	ending *ending   // nil until somebody wants to stop
@@ -113,7 +116,10 @@ func (a *App) watch(ctx context.Context) (err error) {
 	}
 	l.meter.live = !a.replays()
 	l.meter.use(g.engine, nil)
-	if t := a.tail.Load(); t != nil {
+	if a.helped != nil {
+		a.helped.wanted = func() bool { return a.next.Load() != nil }
+		a.helped.adopt = func() { l.adopt(a.next.Load()) }
+	} else if t := a.tail.Load(); t != nil {
 		t.seen = l.c
 	}
 	if l.test, err = a.beginSelfTest(); err != nil {
@@ -126,7 +132,7 @@ func (a *App) watch(ctx context.Context) (err error) {
 		switch err = a.source.Next(&l.ev); {
 		case err == nil:
 			l.process()
-			if l.n%pause == 0 || l.test != nil && l.test.passed {
+			if l.n-l.looked >= lookEvery || l.test != nil && l.test.passed {
 				done, err = l.look(ctx)
 			}
 		case errors.Is(err, source.ErrIdle):
@@ -147,23 +153,24 @@ func (a *App) watch(ctx context.Context) (err error) {
 			err = fmt.Errorf("source: %w", err)
 		}
 	}
+	if a.helped != nil {
+		l.n, l.meter.types = a.helped.events(), *a.helped.types()
+	}
 	a.events.Store(l.n)
 	return err
 }
 
 // process takes the event that the source delivered through state and engine.
 func (l *loop) process() {
-	if g := l.next.Load(); g != nil {
+	if g := l.next.Load(); g != nil && l.helped == nil {
 		l.adopt(g)
 	}
 	if l.simulating && !l.prompt() {
 		l.dropCheck(l.ev.Time())
 	}
 	if l.helped != nil {
-		l.n++
-		l.newest = l.ev.Time()
-		l.meter.count(&l.ev)
 		l.helped.process(&l.ev)
+		l.n, l.newest = l.helped.events(), l.ev.Time()
 		return
 	}
 	th, fd, num := l.state.Apply(&l.ev)
@@ -177,7 +184,7 @@ func (l *loop) process() {
 	if l.census != nil {
 		l.census.count(&l.ev, th)
 	}
-	if tests, _ := l.engine.Tests(l.ev.Type()); tests && !l.prompt() {
+	if l.engine.Tests(l.ev.Type()) && !l.prompt() {
 		l.c.Reset(&l.ev, l.state, th, fd, num, filter.SyscallSource)
 		l.evaluate()
 	} else {
@@ -196,7 +203,7 @@ func (l *loop) process() {
 func (l *loop) adopt(g *generation) {
 	l.next.Store(nil)
 	if l.helped != nil {
-		l.helped.adopt(g)
+		l.helped.use(g)
 	} else {
 		g.engine.Adopt(l.c, g.machine, g.memo)
 	}
@@ -215,11 +222,12 @@ func (l *loop) adopt(g *generation) {
 // self-test goes.
 func (l *loop) look(ctx context.Context) (done bool, err error) {
 	now := time.Now()
+	l.looked = l.n
 	l.beat.Store(ticks(now))
 	l.answer()
 	l.publish()
 	l.turn(now)
-	if g := l.next.Load(); g != nil {
+	if g := l.next.Load(); g != nil && l.helped == nil {
 		l.adopt(g)
 	}
 	switch {
@@ -244,7 +252,7 @@ func (l *loop) look(ctx context.Context) (done bool, err error) {
 func (l *loop) publish() {
 	l.turns.Add(1)
 	l.events.Store(l.n)
-	st := l.state.Stats()
+	st := l.stateStats()
 	l.threads.Store(int64(st.Threads))
 	l.processes.Store(int64(st.Processes))
 	l.descriptors.Store(int64(st.FDs))

@@ -169,13 +169,24 @@ func (l *loop) answer() {
 // copy makes a copy of everything.
 func (l *loop) copy() *published {
 	m := &l.meter
+	if l.helped != nil {
+		m.types = *l.helped.types()
+	}
 	p := &published{
-		at: time.Now(), events: l.n, types: m.types, since: m.since(), state: l.state.Stats(), engine: l.engine,
+		at: time.Now(), events: l.n, types: m.types, since: m.since(), state: l.stateStats(), engine: l.engine,
 		generation: l.current.Load(), costs: engine.Costs{Types: m.costs.Types, Rules: append([]engine.Sample(nil), m.costs.Rules...)},
 		carried: m.carried, delay: m.delay,
 	}
 	p.containers, p.unknown = l.state.Containers()
 	return p
+}
+
+// stateStats are the figures of the state.
+func (l *loop) stateStats() state.Stats {
+	if l.helped != nil {
+		return l.helped.stateStats()
+	}
+	return l.state.Stats()
 }
 
 // loop is the copy in the form of the figures.

@@ -188,7 +188,7 @@ func (r *recording) run(ctx context.Context) error {
 	stopping := false
 	deadline := time.Time{}
 	for n := 0; ; n++ {
-		if n%pause == 0 && r.rec.Err() != nil {
+		if n%lookEvery == 0 && r.rec.Err() != nil {
 			return r.rec.Err()
 		}
 		if r.begun && until == nil && r.o.Duration > 0 {

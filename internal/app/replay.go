@@ -84,7 +84,7 @@ type Trial struct {
 	Config *config.Config
 	Rules  []string // files and directories; none: those of the configuration
 	Path   string   // of the capture; "-" is standard input
-	// Workers is 1, or 2 for a second goroutine that evaluates the rules (newParallel).
+	// Workers is the number of goroutines, at most MaxWorkers (see spread); 0 stands for one.
 	Workers int
 	// Sink gets the alerts; nil: they are made and thrown away.
 	Sink func(*alert.Alert)
@@ -95,6 +95,7 @@ type Trial struct {
 type Bench struct {
 	Events, Alerts uint64
 	Rules          int
+	Workers        int // that were used: 1 where the capture cannot be read by several
 	CPU, Wall      time.Duration
 	Allocations    uint64
 	Bytes          uint64 // allocated
@@ -103,12 +104,13 @@ type Bench struct {
 // Do takes the capture through the rules as fast as it goes.
 func (o *Trial) Do(ctx context.Context) (*Bench, error) {
 	b := &Bench{}
-	e, err := o.engine(func(a *alert.Alert) {
+	sink := func(a *alert.Alert) {
 		b.Alerts++
 		if o.Sink != nil {
 			o.Sink(a)
 		}
-	})
+	}
+	e, err := o.engine(sink)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,10 @@ func (o *Trial) Do(ctx context.Context) (*Bench, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began, cpu := time.Now(), cpuTime()
-	if b.Events, err = r.through(ctx, e, o.Workers); err != nil {
+	if b.Workers = 1; r.src.Plain() && !e.InOrder() {
+		b.Workers = min(max(o.Workers, 1), MaxWorkers)
+	}
+	if b.Events, err = o.through(ctx, r, e, b.Workers, sink); err != nil {
 		return nil, err
 	}
 	b.Wall, b.CPU = time.Since(began), cpuTime()-cpu
@@ -147,12 +152,18 @@ func (o *Trial) engine(sink func(*alert.Alert)) (*engine.Engine, error) {
 }
 
 // through takes all events through the rules and returns how many there were.
-func (r *Replay) through(ctx context.Context, e *engine.Engine, workers int) (events uint64, err error) {
+func (o *Trial) through(ctx context.Context, r *Replay, e *engine.Engine, workers int, sink func(*alert.Alert)) (events uint64, err error) {
 	var next source.Source = r.src
 	process := evaluator(r.src, e, r.state, e.NewContext(r.C.Machine))
 	if workers > 1 {
-		p := newParallel(r.src, e, r.state, r.C.Machine)
-		defer p.Close()
+		p, err := newSpread(ctx, r.src, o.Path, r.state, workers, e, r.C.Machine, sink)
+		if err != nil {
+			return 0, err
+		}
+		defer func() {
+			p.Close()
+			events = p.events()
+		}()
 		next, process = p, p.process
 	}
 	for {
@@ -174,7 +185,7 @@ func (r *Replay) through(ctx context.Context, e *engine.Engine, workers int) (ev
 func evaluator(src source.Prompter, e *engine.Engine, st *state.State, c *field.Context) func(*event.Event) {
 	return func(ev *event.Event) {
 		th, fd, num := st.Apply(ev)
-		if tests, _ := e.Tests(ev.Type()); tests && !src.Prompt() {
+		if e.Tests(ev.Type()) && !src.Prompt() {
 			c.Reset(ev, st, th, fd, num, filter.SyscallSource)
 			e.Process(c)
 		} else {

@@ -44,6 +44,34 @@ func (a *App) newReplaySource(o SourceOptions) (source.Source, error) {
 	return scap.New(scap.Options{Path: a.cfg.Engine.Replay.CaptureFile, State: a.state, Addrs: a.generation().machine.Addrs, Log: o.Log}), nil
 }
 
+// spreadReplay gives a replay its further workers. Captures by rules need the events in the order in which the rules
+// see them, beside the state: they stay with one.
+func (a *App) spreadReplay(ctx context.Context) (err error) {
+	g := a.generation()
+	src, ok := a.source.(*scap.Source)
+	if !ok || a.o.Workers < 2 {
+		return nil
+	}
+	why := ""
+	switch {
+	case !src.Plain():
+		why = "the file is compressed, or a pipe"
+	case a.config().Capture.Enabled:
+		why = "rules write captures"
+	case g.engine.InOrder():
+		why = "a rule counts how often it was asked"
+	}
+	if why != "" {
+		a.log.Warn("the replay has one worker: " + why)
+		return nil
+	}
+	if a.helped, err = newSpread(ctx, src, a.cfg.Engine.Replay.CaptureFile, a.state, a.o.Workers, g.engine, g.machine, a.alert); err != nil {
+		return err
+	}
+	a.source = a.helped
+	return nil
+}
+
 // loadPrograms begins to load the eBPF programs, which goes on while the rules are read.
 func (a *App) loadPrograms(context.Context) error {
 	if a.o.DryRun || a.o.NewSource != nil || a.replays() || a.quiet() {

@@ -49,7 +49,7 @@ type replayOptions struct {
 	json   bool
 	stats  bool
 	bench  bool
-	// workers is 1 or 2 goroutines for --bench; 0: both, one after the other.
+	// workers is the number of goroutines for --bench; 0: one and two, one after the other.
 	workers int
 }
 
@@ -74,7 +74,7 @@ func newReplay(o *options) *cobra.Command {
 	f.BoolVar(&r.json, "json", false, "print JSON objects with the fields of the format")
 	f.BoolVar(&r.stats, "stats", false, "count events by type, process, container and descriptor instead")
 	f.BoolVar(&r.bench, "bench", false, "take the capture through rules and print how fast that went")
-	f.IntVar(&r.workers, "workers", 0, "`number` of goroutines for --bench, 1 or 2; both are measured by default")
+	f.IntVar(&r.workers, "workers", 0, "`number` of goroutines for --bench; 1 and 2 are measured by default")
 	f.StringArrayVarP(&o.rules, "rules", "r", nil, "rules `file or directory` for --bench; repeatable")
 	f.StringVarP(&o.config, "config", "c", "", "configuration `file`")
 	f.StringArrayVarP(&o.overrides, "option", "o", nil, "set a configuration key to a value, as in `key=value`; repeatable")
@@ -84,8 +84,8 @@ func newReplay(o *options) *cobra.Command {
 // run does what the flags ask for.
 func (r *replayOptions) run(ctx context.Context, path, condition string) error {
 	switch {
-	case r.workers < 0 || r.workers > 2:
-		return fmt.Errorf("--workers %d: 1 or 2", r.workers)
+	case r.workers < 0 || r.workers > app.MaxWorkers:
+		return fmt.Errorf("--workers: %d is not from 1 to %d", r.workers, app.MaxWorkers)
 	case r.workers > 0 && !r.bench:
 		return errors.New("--workers belongs to --bench (or to gyr -e FILE)")
 	}
@@ -222,27 +222,29 @@ func linePrinter(text string, cat *field.Catalogue) (func([]byte, *field.Context
 // benchRounds is how often each number of workers is measured; the fastest round counts.
 const benchRounds = 3
 
-// printBench prints how fast a capture goes through rules, with one worker and, unless only that is asked
-// for, with two.
+// printBench prints how fast a capture goes through rules, with one worker and with two unless a number is
+// asked for.
 func (r *replayOptions) printBench(ctx context.Context, cfg *config.Config, path string, log *slog.Logger) error {
 	trial := app.Trial{Config: cfg, Rules: r.rules, Path: path, Log: log}
 	rounds := benchRounds
 	if path == "-" {
 		rounds = 1 // standard input comes only once
 	}
-	var best [3]*app.Bench
+	counts := []int{1, 2}
+	if r.workers != 0 {
+		counts = []int{r.workers}
+	} else if path == "-" {
+		counts = counts[:1]
+	}
+	var best [app.MaxWorkers + 1]*app.Bench
 	for range rounds {
-		for workers := 1; workers <= 2; workers++ {
-			if r.workers != 0 && r.workers != workers || path == "-" && r.workers == 0 && workers == 2 {
-				continue
-			}
-			trial.Workers = workers
+		for _, trial.Workers = range counts {
 			b, err := trial.Do(ctx)
 			if err != nil {
 				return err
 			}
-			if best[workers] == nil || b.Wall < best[workers].Wall {
-				best[workers] = b
+			if old := best[b.Workers]; old == nil || b.Wall < old.Wall {
+				best[b.Workers] = b
 			}
 		}
 	}

@@ -237,8 +237,8 @@ func (o *options) watch(ctx context.Context, cfg *config.Config, problems []diag
 		return err
 	}
 	switch {
-	case o.helpers < 1 || o.helpers > 2:
-		return fmt.Errorf("--workers: %d is neither 1 nor 2", o.helpers)
+	case o.helpers < 1 || o.helpers > app.MaxWorkers:
+		return fmt.Errorf("--workers: %d is not from 1 to %d", o.helpers, app.MaxWorkers)
 	case o.helpers > 1 && cfg.Engine.Kind != config.EngineReplay:
 		return errors.New("--workers is about replays (with -e FILE)")
 	}

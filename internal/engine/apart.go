@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
@@ -39,21 +40,21 @@ func fieldsOf(r *rule.Rule, cat *field.Catalogue) []asked {
 	return list
 }
 
-// reachOf returns the largest reach of the fields for events of a type.
-func reachOf(fields []asked, t event.Type) field.Reach {
-	reach := field.ReachOwn
-	for i := range fields {
-		reach = max(reach, fields[i].field.ReachFor(&fields[i].arg, t))
-	}
-	return reach
+// Tests reports whether any rule about system calls is tested against events of a type: Process of an event
+// that is not tested does nothing.
+func (e *Engine) Tests(t event.Type) bool {
+	return int(t) < len(e.syscall) && e.syscall[t].program != nil
 }
 
-// Tests reports whether any rule about system calls is tested against events of a type, and what the
-// rules read then: Process of an event that is not tested does nothing.
-func (e *Engine) Tests(t event.Type) (tests bool, reach field.Reach) {
-	if int(t) >= len(e.syscall) {
-		return false, 0
-	}
-	slot := &e.syscall[t]
-	return slot.program != nil, slot.reach
+// InOrder reports whether what rules give depends on which events were tested before: then all have to be
+// tested by the same Context.
+func (e *Engine) InOrder() bool { return e.inOrder }
+
+// Twin returns an engine with the same rules and counters that another goroutine may use beside this one. Its
+// alerts go to sink.
+func (e *Engine) Twin(sink func(*alert.Alert)) *Engine {
+	twin := *e
+	twin.o.Sink = sink
+	twin.scratch, twin.matches = nil, make([]int32, 0, cap(e.matches))
+	return &twin
 }

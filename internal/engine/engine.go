@@ -6,6 +6,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
@@ -34,7 +35,7 @@ type Options struct {
 }
 
 // Engine tests events against a set of rules. It is used by one goroutine; only Counts may be
-// called by others.
+// called by others. Twin makes one for a further goroutine.
 type Engine struct {
 	o       Options
 	rules   []*compiled
@@ -45,6 +46,7 @@ type Engine struct {
 	named   filter.SyscallSet
 	scratch []byte
 	matches []int32
+	inOrder bool
 }
 
 // index lists the rules to test by event code, each list with the program that tests it as a whole.
@@ -52,7 +54,6 @@ type index [event.NumTypes]struct {
 	rules   []*compiled
 	filters []*filter.Filter
 	program *filter.Program
-	reach   field.Reach // the largest of the fields in conditions and outputs
 }
 
 // compiled is a rule that is ready to be tested.
@@ -88,7 +89,8 @@ func New(set *rule.Set, cat *field.Catalogue, o Options) (*Engine, error) {
 			continue
 		}
 		e.rules = append(e.rules, c)
-		e.enter(c, fieldsOf(r, cat))
+		e.inOrder = e.inOrder || slices.ContainsFunc(fieldsOf(r, cat), func(a asked) bool { return a.field.Flags&field.CountsAsking != 0 })
+		e.enter(c)
 	}
 	e.syscall.build(compiler)
 	for _, i := range e.others {
@@ -104,7 +106,7 @@ const manyCalls = 100
 
 // enter puts a rule into the index of its source. Events that never reach rules are left out: the
 // enter side of system calls, which the kernel reports for the state alone, and the snapshot.
-func (e *Engine) enter(c *compiled, fields []asked) {
+func (e *Engine) enter(c *compiled) {
 	in := &e.syscall
 	if c.rule.Source != filter.SyscallSource {
 		in = e.others[c.rule.Source]
@@ -122,7 +124,6 @@ func (e *Engine) enter(c *compiled, fields []asked) {
 		if int(t) < len(in) && visible(t) {
 			in[t].rules = append(in[t].rules, c)
 			in[t].filters = append(in[t].filters, c.filter)
-			in[t].reach = max(in[t].reach, reachOf(fields, t))
 		}
 	}
 }

@@ -49,8 +49,10 @@ type Context struct {
 	// Epoch counts the events; a memo entry of another epoch is void.
 	Epoch uint32
 
-	// arena is memory for texts that a getter has to build; it is void with the next event.
-	arena []byte
+	// arena is memory for texts that a getter has to build; it is void with the next event. spilled is how many bytes
+	// of earlier texts of this event lie elsewhere, because they did not fit.
+	arena   []byte
+	spilled int
 
 	first, prev, now uint64 // times of the first event, of the one before, of this one
 	count            uint64 // extractions of util.cnt
@@ -76,9 +78,6 @@ func NewContext(m *Machine) *Context { return &Context{Machine: m} }
 // thread and fd are nil where the event has none, fdnum is -1 then.
 func (c *Context) Reset(ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
 	c.Pass(ev.Time())
-	if thread == nil && st != nil {
-		thread = st.Thread(ev.TID()) // events that no thread causes may still name one
-	}
 	c.point(ev, st, thread, fd, fdnum, source)
 }
 
@@ -91,10 +90,6 @@ func (c *Context) Pass(now uint64) {
 	}
 }
 
-// Times returns the times of the first event, of the one before the current one, and of the current
-// one.
-func (c *Context) Times() (first, prev, now uint64) { return c.first, c.prev, c.now }
-
 // ResetAt is Reset for a context that does not see every event: it is told the times of the first
 // event and of the one before.
 func (c *Context) ResetAt(first, prev uint64, ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
@@ -104,18 +99,24 @@ func (c *Context) ResetAt(first, prev uint64, ev *event.Event, st *state.State, 
 
 // point makes the event the one that getters are asked of.
 func (c *Context) point(ev *event.Event, st *state.State, thread *state.Thread, fd *state.FD, fdnum int64, source string) {
+	if thread == nil && st != nil {
+		thread = st.Thread(ev.TID()) // events that no thread causes may still name one
+	}
 	c.Ev, c.State, c.Thread, c.FD, c.FDNum, c.Source = ev, st, thread, fd, fdnum, source
 	c.Epoch++
 	if c.Epoch == 0 { // wrapped: entries of the first epochs must not look fresh
 		clear(c.Memo)
 		c.Epoch = 1
 	}
-	switch {
-	case cap(c.arena) == 0 || cap(c.arena) > arenaKeep:
+	switch want := len(c.arena) + c.spilled; {
+	case c.spilled > 0 && want <= arenaKeep:
+		c.arena = make([]byte, 0, 2*want) // so that such texts fit the next time
+	case cap(c.arena) == 0 || cap(c.arena) > 2*arenaKeep:
 		c.arena = make([]byte, 0, arenaStart)
 	default:
 		c.arena = c.arena[:0]
 	}
+	c.spilled = 0
 }
 
 // Arena returns empty scratch memory to build one text in; Keep takes it back. Nothing else may
@@ -132,6 +133,7 @@ func (c *Context) Keep(b []byte) string {
 	if n < cap(c.arena) && unsafe.SliceData(b) == &c.arena[:n+1][n] {
 		c.arena = c.arena[:n+len(b)]
 	} else {
+		c.spilled += n
 		c.arena = b
 	}
 	return unsafe.String(unsafe.SliceData(b), len(b))

@@ -57,6 +57,7 @@ const (
 	AnyValue                          // several values, and a comparison holds if it holds for one (ancestors)
 	EitherEnd                         // both ends of a connection: holds for either end, but != only for both
 	ByHostName                        // compared as an address: the right side is a host name (see DNS), the left Field.IP
+	CountsAsking                      // its value depends on how often it was asked for
 )
 
 // Arg is the parsed argument of a field.

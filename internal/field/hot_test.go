@@ -170,3 +170,24 @@ func BenchmarkGetters(b *testing.B) {
 		})
 	}
 }
+
+// TestLongTextsDoNotAllocate builds long texts again and again: once the arena is large enough for those of an event,
+// nothing is allocated.
+func TestLongTextsDoNotAllocate(t *testing.T) {
+	c := NewContext(nil)
+	ev := newScene(t).events[0]
+	long := make([]byte, 3000)
+	run := func() {
+		c.Reset(ev, nil, nil, nil, -1, "syscall")
+		for range 20 {
+			if s := c.Keep(append(c.Arena(), long...)); len(s) != len(long) {
+				t.Errorf("%d bytes", len(s))
+			}
+		}
+	}
+	run()
+	run()
+	if n := testing.AllocsPerRun(100, run); n > 0 {
+		t.Errorf("%v allocations an event", n)
+	}
+}

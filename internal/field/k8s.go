@@ -139,7 +139,7 @@ func noStrs(_ *Context, _ *Arg, dst []string) []string { return dst }
 
 // utilFields are of use to tests alone.
 var utilFields = []Field{
-	{Name: "util.cnt", Type: event.Uint64, Format: event.FormatID, Flags: TableOnly, Uint: utilCount,
+	{Name: "util.cnt", Type: event.Uint64, Format: event.FormatID, Flags: TableOnly | CountsAsking, Uint: utilCount,
 		Doc: "Counts how often this field was asked for."},
 }
 

@@ -122,8 +122,7 @@ type State struct {
 	proc       *procFS
 	snap       snapshot
 
-	// The event that is being applied, in cache lines of its own.
-	_       [64]byte
+	// The event that is being applied.
 	ts      uint64
 	th      *Thread
 	fd      *FD

@@ -38,9 +38,6 @@ type Thread struct {
 	next, prev *Thread // the living threads of the process
 	enter      enterCall
 
-	// What every event writes lies in a cache line of its own: another goroutine may be evaluating rules for
-	// an earlier event of the thread.
-	_ [64]byte
 	// LastFD is the descriptor that the thread's newest event was about, -1 for none.
 	LastFD int64
 	// seen is the time of the newest event.

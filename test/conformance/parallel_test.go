@@ -4,16 +4,20 @@ package conformance
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
-	"github.com/gyrfalcon/gyrfalcon/internal/field"
-	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
 // wideRules ask of every event what changes quickly: descriptors, their tables, memory figures, users.
@@ -43,6 +47,22 @@ func parallelSets(t *testing.T) map[string][]string {
 // alertsOf returns the alerts of a capture as lines of JSON.
 func alertsOf(t *testing.T, rules []string, file string, workers int) ([]byte, *app.Bench) {
 	t.Helper()
+	out, b, err := replayAlerts(t, rules, file, workers)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return out, b
+}
+
+// tryAlerts returns the alerts before an error, and that.
+func tryAlerts(t *testing.T, rules []string, file string, workers int) ([]byte, error) {
+	t.Helper()
+	out, _, err := replayAlerts(t, rules, file, workers)
+	return out, err
+}
+
+// replayAlerts replays a capture and returns what came of it.
+func replayAlerts(t *testing.T, rules []string, file string, workers int) ([]byte, *app.Bench, error) {
 	cfg := config.Default()
 	cfg.RuleMatching, cfg.Priority = config.MatchAll, alert.Debug
 	cfg.Rules = []config.Selection{{Enable: &config.RuleMatch{Rule: "*"}}}
@@ -55,32 +75,105 @@ func alertsOf(t *testing.T, rules []string, file string, workers int) ([]byte, *
 		out.WriteByte('\n')
 	}}
 	b, err := o.Do(t.Context())
-	if err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	return out.Bytes(), b
+	return out.Bytes(), b, err
 }
 
-// TestTwoWorkers compares the alerts of one worker with those of two, byte by byte.
-func TestTwoWorkers(t *testing.T) {
+// plain unpacks captures into one file, one behind the other: only such files are read by several workers.
+func plain(t *testing.T, files ...string) string {
+	t.Helper()
+	var all []byte
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if z, err := gzip.NewReader(bytes.NewReader(b)); err == nil {
+			if b, err = io.ReadAll(z); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, b...)
+	}
+	file := filepath.Join(t.TempDir(), "plain.scap")
+	if err := os.WriteFile(file, all, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// sameAlerts compares the alerts of one worker with those of several, byte by byte, and returns their number.
+func sameAlerts(t *testing.T, name string, rules []string, file string) uint64 {
+	t.Helper()
+	want, one := alertsOf(t, rules, file, 1)
+	for _, workers := range []int{2, 3} {
+		got, b := alertsOf(t, rules, file, workers)
+		if b.Workers != workers || one.Events != b.Events {
+			t.Errorf("%s: %d events with one worker, %d with %d (of %d)", name, one.Events, b.Events, b.Workers, workers)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: %d workers give other alerts: %s", name, workers, firstDifference(got, want))
+		}
+	}
+	return one.Alerts
+}
+
+// TestWorkers compares the alerts of one worker with those of several, capture by capture.
+func TestWorkers(t *testing.T) {
 	for name, rules := range parallelSets(t) {
 		alerts := uint64(0)
 		for _, c := range captures(t) {
 			if raced && c.name != "07-syscall-zoo" && c.name != "libs__sample" {
 				continue // the others take minutes
 			}
-			want, one := alertsOf(t, rules, c.file, 1)
-			got, two := alertsOf(t, rules, c.file, 2)
-			alerts += one.Alerts
-			if one.Events != two.Events {
-				t.Errorf("%s, %s: %d events with one worker, %d with two", c.name, name, one.Events, two.Events)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("%s, %s: two workers give other alerts: %s", c.name, name, firstDifference(got, want))
-			}
+			alerts += sameAlerts(t, c.name+", "+name, rules, plain(t, c.file))
 		}
 		if alerts == 0 {
 			t.Errorf("%s: no alerts to compare", name)
+		}
+	}
+}
+
+// TestWorkersBehind does it for captures one behind the other, and for one that breaks off with a damaged event.
+func TestWorkersBehind(t *testing.T) {
+	rules := parallelSets(t)["all"]
+	var files []string
+	for _, c := range captures(t) {
+		if strings.HasPrefix(c.name, "0") {
+			files = append(files, c.file)
+		}
+	}
+	file := plain(t, append(files, files...)...)
+	if n := sameAlerts(t, "one behind the other", rules, file); n == 0 {
+		t.Error("no alerts to compare")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage(b[len(b)/2:])
+	broken := filepath.Join(t.TempDir(), "broken.scap")
+	if err := os.WriteFile(broken, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want, one := tryAlerts(t, rules, broken, 1)
+	if one == nil || len(want) == 0 {
+		t.Fatalf("the damaged capture gives %d bytes of alerts and the error %v", len(want), one)
+	}
+	for _, workers := range []int{2, 3} {
+		if got, err := tryAlerts(t, rules, broken, workers); err == nil || err.Error() != one.Error() || !bytes.Equal(got, want) {
+			t.Errorf("%d workers: %v, want %v; %s", workers, err, one, firstDifference(got, want))
+		}
+	}
+}
+
+// damage finds the next openat event in b and makes its first parameter longer than the event.
+func damage(b []byte) {
+	head := []byte{0x33, 0x01} // type 307 stands at 20 in the event, 30 in its block
+	for at := 30; at+12 < len(b); at++ {
+		size := binary.LittleEndian.Uint32(b[at-26:])
+		if bytes.HasPrefix(b[at:], head) && binary.LittleEndian.Uint32(b[at-30:]) == 0x216 && size > 60 && size < 4096 {
+			b[at+6], b[at+7] = 0xff, 0xff
+			return
 		}
 	}
 }
@@ -94,50 +187,4 @@ func firstDifference(got, want []byte) string {
 		}
 	}
 	return fmt.Sprintf("%d lines, want %d", len(a), len(b))
-}
-
-// TestReach holds that fields which are said to read no tables do not: their values stay when the process'
-// descriptors and memory figures are gone.
-func TestReach(t *testing.T) {
-	cat := field.Default()
-	checked := 0
-	for _, name := range []string{"04-attack-proc-net-ctr", "07-syscall-zoo", "03-attack-files"} {
-		n := 0
-		replay(t, filepath.Join(corpora(t), "recorded", name+".scap"), nil, func(c *field.Context) {
-			if n++; n%211 != 0 || c.Thread == nil || field.DirByFD(c.Ev) {
-				return
-			}
-			var own state.FD
-			if c.FD != nil {
-				own.CopyFrom(c.FD)
-				c.FD = &own
-			}
-			p, th := c.Thread.Proc, c.Thread
-			fds, vm, limit := p.FDs, th.VM, p.FDLimit
-			for _, f := range cat.All() {
-				arg := field.Arg{Index: -1}
-				if f.Arg == field.ArgRequired || f.ReachFor(&arg, c.Ev.Type()) == field.ReachTables {
-					continue
-				}
-				before := rendered(f, c, &arg)
-				p.FDs, th.VM, p.FDLimit = state.FDTable{}, state.VM{}, -7
-				after := rendered(f, c, &arg)
-				p.FDs, th.VM, p.FDLimit = fds, vm, limit
-				checked++
-				if before != after && f.Name != "util.cnt" {
-					t.Errorf("%s of %s: %s, without tables %s", f.Name, c.Ev.Info().Name, before, after)
-				}
-			}
-		})
-	}
-	t.Logf("%d values", checked)
-}
-
-// rendered is a field's value as text.
-func rendered(f *field.Field, c *field.Context, a *field.Arg) string {
-	v, ok := f.Value(c, a)
-	if !ok {
-		return "no value"
-	}
-	return string(v.AppendJSON(nil))
 }

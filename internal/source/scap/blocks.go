@@ -16,9 +16,6 @@ import (
 func (s *Source) nextEventBlock() ([]byte, layout, error) {
 	for {
 		if s.left > 0 {
-			if s.ahead && s.list.kind != unknownBlock {
-				return nil, layout{}, ErrNoEvent
-			}
 			if err := s.readList(); err != nil {
 				return nil, layout{}, err
 			}
@@ -39,14 +36,8 @@ func (s *Source) nextEventBlock() ([]byte, layout, error) {
 			return nil, l, s.fail(l.name, fmt.Errorf("length %d is less than that of an empty block", size))
 		}
 		if l.kind == eventBlock {
-			if s.ahead && !s.events {
-				return nil, l, ErrNoEvent
-			}
 			block, err := s.eventBlock(l, size)
 			return block, l, err
-		}
-		if s.ahead && l.kind != unknownBlock {
-			return nil, l, ErrNoEvent
 		}
 		if err := s.beginBlock(l, typ, size); err != nil {
 			return nil, l, err

@@ -107,6 +107,7 @@ func init() {
 		}
 		steps[c.typ][uint32(c.params)] = s
 	}
+	makePlain()
 }
 
 // parseValues reads the last column of a row.

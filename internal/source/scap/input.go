@@ -122,15 +122,13 @@ type pump struct {
 	cur   chunk
 	at    int
 	timer *time.Timer
-	// patient says that Read waits for a while if nothing is there.
-	patient bool
 }
 
 // startPump begins to read.
 func startPump(in io.Reader) *pump {
 	p := &pump{
 		full: make(chan chunk, pumpChunks), empty: make(chan []byte, pumpChunks), done: make(chan struct{}),
-		timer: time.NewTimer(pumpWait), patient: true,
+		timer: time.NewTimer(pumpWait),
 	}
 	for range pumpChunks {
 		p.empty <- make([]byte, pumpChunk)
@@ -176,9 +174,6 @@ func (p *pump) Read(b []byte) (int, error) {
 		case p.cur = <-p.full:
 			continue
 		default:
-		}
-		if !p.patient {
-			return 0, errIdle
 		}
 		p.timer.Reset(pumpWait)
 		select {

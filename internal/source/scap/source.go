@@ -48,10 +48,13 @@ type Machine struct {
 type Source struct {
 	o    Options
 	file io.Closer
-	pump *pump // nil for plain files
-	stop func()
-	w    window
-	conv converter
+	// plain says that the file is read as it is, by whoever calls Next.
+	plain bool
+	// unwanted is asked whether an event may be left out (Skip).
+	unwanted func(rec []byte) bool
+	stop     func()
+	w        window
+	conv     converter
 
 	machine Machine
 	ifaces  []Iface
@@ -72,7 +75,6 @@ type Source struct {
 	stopped   bool
 	closed    bool
 	truncated bool
-	ahead     bool // Ahead is reading: nothing but events may be touched
 
 	delivered atomic.Uint64
 	captures  int
@@ -102,7 +104,7 @@ func (s *Source) Open(ctx context.Context) (err error) {
 		in, regular, s.file = f, reg, f
 	}
 	s.w.in, s.stop = openInput(in, regular)
-	s.pump, _ = s.w.in.(*pump)
+	s.plain = s.w.in == in
 	for {
 		_, _, err := s.nextEventBlock()
 		switch {
@@ -134,14 +136,16 @@ func (s *Source) Next(ev *event.Event) error {
 			s.w.advance(s.pending)
 			s.pending = 0
 		}
+		if s.happens && s.left == 0 {
+			if ok, err := s.quick(ev); ok {
+				return err
+			}
+		}
 		block, l, err := s.nextEventBlock()
 		if err != nil {
 			if errors.Is(err, errIdle) {
 				s.delivered.Store(s.num)
 				return source.ErrIdle
-			}
-			if errors.Is(err, ErrNoEvent) {
-				return err
 			}
 			return s.ended(err)
 		}
@@ -159,25 +163,8 @@ func (s *Source) Next(ev *event.Event) error {
 	}
 }
 
-// ErrNoEvent is what Ahead returns where something else than an event comes next.
-var ErrNoEvent = errors.New("no event comes next")
-
-// Ahead is Next for who reads ahead of what the state has seen, in whichever goroutine, but not beside
-// a call of Next. It leaves the state alone, and waits for nothing: where a list of processes or the
-// beginning of another capture comes, it returns ErrNoEvent, and Next has to be called once all events
-// before have been applied.
-func (s *Source) Ahead(ev *event.Event) error {
-	s.ahead = true
-	if s.pump != nil {
-		s.pump.patient = false
-	}
-	err := s.Next(ev)
-	s.ahead = false
-	if s.pump != nil {
-		s.pump.patient = true
-	}
-	return err
-}
+// Plain reports whether what is open is a file without compression, which others can read beside this Source.
+func (s *Source) Plain() bool { return s.plain }
 
 // ended publishes the final counters.
 func (s *Source) ended(err error) error {
@@ -318,6 +305,12 @@ func tells(t event.Type) bool {
 	}
 	return false
 }
+
+// Captures is how many captures have begun: it rises where a file holds several, one behind the other.
+func (s *Source) Captures() int { return s.captures }
+
+// Num is the number of the newest event, delivered or not.
+func (s *Source) Num() uint64 { return s.num }
 
 // Machine is the machine of the current capture.
 func (s *Source) Machine() Machine { return s.machine }
