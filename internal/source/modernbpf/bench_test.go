@@ -183,9 +183,11 @@ func BenchmarkRing(b *testing.B) {
 	b.ReportMetric(float64(st.Lost()), "lost")
 }
 
-// TestNextDoesNotAllocate holds the reader's path free of allocation.
-func TestNextDoesNotAllocate(t *testing.T) {
-	s := openLive(t, Config{Syscalls: []*event.Syscall{event.SyscallByName("dup2")}, NoIterators: true})
+// testNextDoesNotAllocate holds the reader's path free of allocation.
+func testNextDoesNotAllocate(t *testing.T, s *Source) {
+	if err := s.Select(named("dup2")); err != nil {
+		t.Fatal(err)
+	}
 	var ev event.Event
 	got := 0
 	allocs := testing.AllocsPerRun(200, func() {

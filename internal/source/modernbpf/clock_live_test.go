@@ -15,16 +15,18 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
-// guestVar says that the machine is a guest whose clock a test may set.
+// guestVar says that the machine is a guest whose clock and processors a test may set.
 const guestVar = "GYR_GUEST"
 
-// TestLiveClockSteps sets the machine's clock back and forth: what happened before a step and was not read
+// testClockSteps sets the machine's clock back and forth: what happened before a step and was not read
 // by then, and what happens after it, comes at once, with the time of the clock that was in force.
-func TestLiveClockSteps(t *testing.T) {
+func testClockSteps(t *testing.T, s *Source) {
 	if os.Getenv(guestVar) != "1" {
 		t.Skip("sets the clock of the machine (" + guestVar + "=1 allows it)")
 	}
-	s := openLive(t, Config{Syscalls: []*event.Syscall{event.SyscallByName("openat")}, NoIterators: true})
+	if err := s.Select(named("openat")); err != nil {
+		t.Fatal(err)
+	}
 	began, shifted := time.Now(), time.Duration(0)
 	await := func(name string) time.Time {
 		t.Helper()

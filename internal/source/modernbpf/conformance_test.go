@@ -153,16 +153,10 @@ func pointers(items ...any) func(*callStage) any {
 	}
 }
 
-// TestLiveConformance makes every system call that the driver decodes, with success and with failure as
+// testConformance makes every system call that the driver decodes, with success and with failure as
 // far as that can be done here, and compares the event with what was asked for.
-func TestLiveConformance(t *testing.T) {
-	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testConformance(t, form) })
-	}
-}
-
-func testConformance(t *testing.T, form string) {
-	s := openLive(t, Config{Syscalls: allCalls(), Form: form, CPUsPerRing: 2})
+func testConformance(t *testing.T, s *Source) {
+	defer lossless(t, s)()
 	stage := newStage(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -208,10 +202,6 @@ func testConformance(t *testing.T, form string) {
 	}
 	awaitEvents(t, s, int64(unix.Gettid()), wants)
 	runtime.KeepAlive(stage)
-	st := s.Stats()
-	if n := st.Lost(); n > 0 {
-		t.Errorf("%d events lost: %+v", n, st.Losses)
-	}
 	t.Logf("%d calls made", ran)
 }
 

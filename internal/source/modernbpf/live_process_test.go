@@ -19,16 +19,8 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
-// TestLiveProcess starts a process and compares what the kernel's programs say of its fork, exec
-// and exit, with both forms of the programs.
-func TestLiveProcess(t *testing.T) {
-	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveProcess(t, form) })
-	}
-}
-
-func testLiveProcess(t *testing.T, form string) {
-	s := openLive(t, Config{Syscalls: stateCalls(), Form: form, NoIterators: true})
+// testProcess starts a process and compares what the kernel's programs say of its fork, exec and exit.
+func testProcess(t *testing.T, s *Source) {
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -122,14 +114,12 @@ func awaitEvents(t *testing.T, s *Source, tid int64, wants []want) {
 	}
 }
 
-// TestLiveSnapshot looks for this process and a file of it in what the iterators deliver.
-func TestLiveSnapshot(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "open"))
-	if err != nil {
-		t.Fatal(err)
+// testSnapshot looks for this process, and a file that it opened before the source, in what the iterators
+// deliver. Nothing may have been read from the source yet.
+func testSnapshot(t *testing.T, s *Source, file *os.File) {
+	if s.form == FormPortable {
+		t.Skip("the portable programs have no iterators")
 	}
-	defer file.Close()
-	s := openLive(t, Config{Syscalls: stateCalls(), Form: FormFast})
 	if !s.Snapshot() {
 		t.Fatal("no snapshot: ", s.misses)
 	}

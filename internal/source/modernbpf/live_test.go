@@ -11,12 +11,14 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
 // openLive opens a source for the calls, or skips the test where the machine does not allow that.
@@ -114,18 +116,81 @@ func (w *want) mismatch(ev *event.Event) string {
 	return ""
 }
 
-// TestLiveCalls performs real system calls and compares what the kernel's programs report, with
-// both forms of the programs, and with second programs beside them.
-func TestLiveCalls(t *testing.T) {
+// liveParts are what a source is held to.
+var liveParts = []struct {
+	name string
+	do   func(*testing.T, *Source)
+}{
+	{"conformance", testConformance}, {"calls", testCalls}, {"rings", testRings}, {"resolved", testResolved},
+	{"process", testProcess}, {"traces", testTraces}, {"select", testSelect}, {"clock", testClockSteps}, {"hotplug", testHotplug},
+	{"no-alloc", testNextDoesNotAllocate},
+}
+
+// TestLive opens a source with each form of the programs and holds it to all parts. To load the programs takes
+// seconds in the guests of test/kernels, so that the parts share a source; each begins with all calls selected.
+func TestLive(t *testing.T) {
 	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveCalls(t, Config{Form: form}) })
-		t.Run(form+", twice", func(t *testing.T) { testLiveCalls(t, Config{Form: form, twice: true, callsTwice: true}) })
+		t.Run(form, func(t *testing.T) {
+			file, err := os.Create(filepath.Join(t.TempDir(), "open"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			s := openLive(t, Config{Syscalls: allCalls(), Form: form, CPUsPerRing: 1})
+			t.Run("snapshot", func(t *testing.T) { testSnapshot(t, s, file) })
+			for _, part := range liveParts {
+				t.Run(part.name, func(t *testing.T) {
+					begin(t, s)
+					part.do(t, s)
+				})
+			}
+		})
 	}
 }
 
-func testLiveCalls(t *testing.T, cfg Config) {
-	cfg.Syscalls, cfg.CPUsPerRing = allCalls(), 2
-	s := openLive(t, cfg)
+// begin selects all calls and reads away what came before.
+func begin(t *testing.T, s *Source) {
+	t.Helper()
+	if err := s.Select(allCalls()); err != nil {
+		t.Fatal(err)
+	}
+	var ev event.Event
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); {
+		if err := s.Next(&ev); errors.Is(err, source.ErrIdle) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lossless returns a function that fails the test if events were lost since the call of lossless.
+func lossless(t *testing.T, s *Source) (check func()) {
+	before := s.Stats()
+	return func() {
+		t.Helper()
+		if st := s.Stats(); st.Lost() != before.Lost() {
+			t.Errorf("%d events lost: %+v, before %+v", st.Lost()-before.Lost(), st.Losses, before.Losses)
+		}
+	}
+}
+
+// TestLiveTwice makes the calls with second programs beside the first ones. Kernels that need those have them
+// in TestLive.
+func TestLiveTwice(t *testing.T) {
+	if sched, _ := heldUp(); sched || os.Getenv(guestVar) == "1" {
+		t.Skip("this kernel has second programs in all tests, or in none")
+	}
+	for _, form := range []string{FormFast, FormPortable} {
+		t.Run(form, func(t *testing.T) {
+			testCalls(t, openLive(t, Config{Syscalls: allCalls(), CPUsPerRing: 2, Form: form, twice: true, callsTwice: true}))
+		})
+	}
+}
+
+// testCalls performs real system calls and compares what the kernel's programs report.
+func testCalls(t *testing.T, s *Source) {
+	defer lossless(t, s)()
 	dir := t.TempDir()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -136,10 +201,6 @@ func testLiveCalls(t *testing.T, cfg Config) {
 	performCalls(t, dir, expect)
 
 	awaitEvents(t, s, tid, wants)
-	st := s.Stats()
-	if n := st.Lost(); n > 0 {
-		t.Errorf("%d events lost: %+v", n, st.Losses)
-	}
 }
 
 const enoent = -int64(unix.ENOENT)

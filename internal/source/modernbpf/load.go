@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -44,16 +45,19 @@ type Programs struct {
 	ringSubmit string
 	// resolving are programs at security checks, one each.
 	resolving []*ebpf.Collection
-	misses    []string
-	err       error
+	// types are the kernel's types, decoded once for all collections; nil when they are loaded.
+	types  *btf.Cache
+	misses []string
+	err    error
 }
 
 // Load begins to load the programs for a source of that configuration and returns at once. Config.Syscalls
 // is not needed yet. The result goes into Config.Programs of the source; without one, Close it.
 func Load(cfg Config) *Programs {
-	p := &Programs{cfg: cfg.withDefaults(), done: make(chan struct{})}
+	p := &Programs{cfg: cfg.withDefaults(), done: make(chan struct{}), types: btf.NewCache()}
 	go func() {
 		defer close(p.done)
+		defer func() { p.types = nil }()
 		if p.err = checkPrivileges(); p.err != nil {
 			return
 		}
@@ -119,18 +123,19 @@ func (p *Programs) loadForm(form string) error {
 		return err
 	}
 	checks := takeChecks(spec)
-	coll, err := ebpf.NewCollection(spec)
+	options := ebpf.CollectionOptions{Cache: p.types}
+	coll, err := ebpf.NewCollectionWithOptions(spec, options)
 	if err != nil && isIterator(err) {
 		p.misses = append(p.misses, "no task iterators: "+err.Error())
 		dropIterators(spec)
-		coll, err = ebpf.NewCollection(spec)
+		coll, err = ebpf.NewCollectionWithOptions(spec, options)
 	}
 	if err != nil {
 		return err
 	}
 	var second *ebpf.Collection
 	if p.cfg.twice {
-		second, err = loadSecond(spec, coll, 1+(spec.Maps["scratch_map"].MaxEntries-1)/2)
+		second, err = p.loadSecond(spec, coll, 1+(spec.Maps["scratch_map"].MaxEntries-1)/2)
 	}
 	if err == nil {
 		err = fillTables(coll)
@@ -177,7 +182,7 @@ func (p *Programs) spec(form string) (*ebpf.CollectionSpec, error) {
 	if p.cfg.NoIterators {
 		dropIterators(spec)
 	}
-	dropMissingTraces(spec)
+	p.dropMissingTraces(spec)
 	if err := p.prepareRings(spec); err != nil {
 		return nil, err
 	}

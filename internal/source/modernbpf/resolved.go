@@ -56,7 +56,7 @@ func (p *Programs) loadResolving(checks *ebpf.CollectionSpec, main *ebpf.Collect
 				delete(one.Programs, other)
 			}
 		}
-		coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: shared})
+		coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: shared, Cache: p.types})
 		if err != nil {
 			if len(p.resolving) == 0 {
 				p.misses = append(p.misses, "paths of rename, link, unlink and their like are the caller's word: the kernel refuses programs at its security checks")

@@ -14,16 +14,9 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 )
 
-// TestLiveResolved makes calls on paths that a symbolic link hides and looks whether the kernel's own are in
+// testResolved makes calls on paths that a symbolic link hides and looks whether the kernel's own are in
 // the events, where the kernel allows programs at its security checks.
-func TestLiveResolved(t *testing.T) {
-	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveResolved(t, form) })
-	}
-}
-
-func testLiveResolved(t *testing.T, form string) {
-	s := openLive(t, Config{Syscalls: allCalls(), Form: form, CPUsPerRing: 2})
+func testResolved(t *testing.T, s *Source) {
 	if len(s.resolving) == 0 {
 		t.Skip("this kernel refuses programs at its security checks")
 	}

@@ -42,9 +42,9 @@ var ringCalls = map[uint32]string{
 	46: "ioctl", 47: "sendto", 48: "sendmsg", 54: "dup", 55: "ftruncate", 56: "bind", 57: "listen", 62: "pipe2",
 }
 
-// ringSubmit finds the form of the kernel's tracepoints and the name of that of submissions.
-func ringSubmit() (form ringForm, submit string) {
-	kernel, err := btf.LoadKernelSpec()
+// findRings finds the form of the kernel's tracepoints and the name of that of submissions.
+func (p *Programs) findRings() (form ringForm, submit string) {
+	kernel, err := p.types.Kernel()
 	if err != nil {
 		return ringNone, ""
 	}
@@ -81,7 +81,7 @@ func ringSubmit() (form ringForm, submit string) {
 
 // prepareRings tells the programs the form of the kernel, or takes those out that it has no use for.
 func (p *Programs) prepareRings(spec *ebpf.CollectionSpec) error {
-	p.ring, p.ringSubmit = ringSubmit()
+	p.ring, p.ringSubmit = p.findRings()
 	if p.ring == ringNone {
 		for _, h := range ringHooks {
 			delete(spec.Programs, h.program)

@@ -31,7 +31,7 @@ func heldUp() (sched, calls bool) {
 
 // loadSecond loads the hooks' programs once more, with the maps of the first ones but for those that
 // make them the second.
-func loadSecond(spec *ebpf.CollectionSpec, first *ebpf.Collection, firstSlot uint32) (*ebpf.Collection, error) {
+func (p *Programs) loadSecond(spec *ebpf.CollectionSpec, first *ebpf.Collection, firstSlot uint32) (*ebpf.Collection, error) {
 	spec = spec.Copy()
 	dropIterators(spec)
 	for _, program := range tracePrograms {
@@ -43,7 +43,7 @@ func loadSecond(spec *ebpf.CollectionSpec, first *ebpf.Collection, firstSlot uin
 	shared := maps.Clone(first.Maps)
 	delete(shared, ".rodata")
 	delete(shared, "tails")
-	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared})
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: p.types})
 	if err != nil {
 		return nil, fmt.Errorf("second programs: %w", err)
 	}

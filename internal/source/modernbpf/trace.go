@@ -80,8 +80,8 @@ func (s *selected) stopTraces() error {
 }
 
 // dropMissingTraces takes the programs out whose tracepoint this kernel lacks (page faults are x86's).
-func dropMissingTraces(spec *ebpf.CollectionSpec) {
-	kernel, err := btf.LoadKernelSpec()
+func (p *Programs) dropMissingTraces(spec *ebpf.CollectionSpec) {
+	kernel, err := p.types.Kernel()
 	if err != nil {
 		return
 	}

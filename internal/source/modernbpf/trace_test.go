@@ -15,20 +15,16 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
-// TestLiveTraces asks for the tracepoints that fire often, compares one event of each, and takes the wish
+// testTraces asks for the tracepoints that fire often, compares one event of each, and takes the wish
 // back: then they must fall silent.
-func TestLiveTraces(t *testing.T) {
-	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveTraces(t, form) })
-	}
-}
-
-func testLiveTraces(t *testing.T, form string) {
+func testTraces(t *testing.T, s *Source) {
 	var calls []*event.Syscall
 	for name := range tracePrograms {
 		calls = append(calls, event.SyscallByName(name))
 	}
-	s := openLive(t, Config{Form: form, CPUsPerRing: 2, Syscalls: calls, NoIterators: true})
+	if err := s.Select(calls); err != nil {
+		t.Fatal(err)
+	}
 	sent := make(chan os.Signal, 1)
 	signal.Notify(sent, unix.SIGUSR2)
 	defer signal.Stop(sent)

@@ -150,18 +150,11 @@ func (k *kept) bytes(b []byte) uint64 {
 	return uint64(uintptr(unsafe.Pointer(&b[0])))
 }
 
-// TestLiveRings makes calls through an io_uring and compares their events with those of the system calls.
-func TestLiveRings(t *testing.T) {
-	for _, form := range []string{FormFast, FormPortable} {
-		t.Run(form, func(t *testing.T) { testLiveRings(t, form) })
-	}
-}
-
-func testLiveRings(t *testing.T, form string) {
+// testRings makes calls through an io_uring and compares their events with those of the system calls.
+func testRings(t *testing.T, s *Source) {
 	if major, minor := kernelVersion(t); major < 5 || major == 5 && minor < 15 {
 		t.Skipf("Linux %d.%d does not tell of requests to an io_uring in a way that the programs know", major, minor)
 	}
-	s := openLive(t, Config{Syscalls: allCalls(), Form: form, CPUsPerRing: 2})
 	if s.coll.Programs["on_ring_submit"] == nil {
 		t.Skip("calls through an io_uring are not seen here")
 	}
