@@ -18,7 +18,7 @@ var raceRows = []row{
 	}, Rules: []string{"Unprivileged Delegation of Page Faults Handling to a Userspace Process"}, Field: "userfaultfd"},
 	{ID: "T2/connect", Technique: "change the address while connect waits", Act: []string{"block-connect"},
 		Witness: "evt.type = connect and fd.rip = 127.0.0.1 and evt.arg.addr contains 127.9.9.9", Field: "fd.sip, fd.sport", Note: "the tuple is the kernel's, evt.arg.addr is what memory says"},
-	{ID: "T2/link", Technique: "change link's first path while the second one is awaited", In: ownMounts, Act: []string{"fault-link"}, Hooked: []string{hardLinked},
+	{ID: "T2/link", Technique: "change link's first path while link waits for its directory", In: ownMounts, Act: []string{"fault-link"}, Hooked: []string{hardLinked},
 		Witness: "evt.type = openat and fd.path.real = /etc/x and fd.nlink = 2", Field: "fd.nlink", Note: "the link's event shows the changed path (" + needsHooks + "); the userfaultfd and the file's second name are seen"},
 	{ID: "T1/open", Technique: "userfaultfd: change the path while open waits for its end", Act: []string{"fault-open"}, Rules: secretRead,
 		Witness: "evt.type = openat and evt.arg_mismatch = true and fd.path.real = /etc/shadow", Field: "fd.path.real, evt.arg_mismatch"},

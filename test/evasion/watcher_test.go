@@ -51,13 +51,29 @@ func init() {
 	}
 }
 
+// bring copies the programs that a guest brings along to where scenes can link them.
+func bring(t *testing.T) programs {
+	t.Helper()
+	dir := t.TempDir()
+	os.Chmod(dir, 0o755)
+	p := programs{dir, dir + "/gyr", dir + "/evader", dir + "/actor", dir + "/actor"}
+	for _, path := range []string{p.gyr, p.evader, p.actor} {
+		data, err := os.ReadFile(filepath.Join(guestPrograms, filepath.Base(path)))
+		if err == nil {
+			err = os.WriteFile(path, data, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
 // build makes the programs.
 func build(t *testing.T) programs {
 	t.Helper()
-	if g := guestPrograms; g != "" {
-		dir := t.TempDir()
-		os.Chmod(dir, 0o755)
-		return programs{dir, g + "/gyr", g + "/evader", g + "/actor", g + "/actor"}
+	if guestPrograms != "" {
+		return bring(t)
 	}
 	dir, err := os.MkdirTemp("/tmp", "gyrevasion")
 	if err != nil {

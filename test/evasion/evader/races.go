@@ -202,20 +202,50 @@ func faultOpen(string, []string) error {
 	return unix.Close(fd)
 }
 
-// faultLink makes link wait for its second path, and changes the first one meanwhile, which the kernel has copied.
+// faultLink changes link's first path while link waits with its copy of both: for the directory, which another
+// thread reads into a page that is missing. Which of its paths link copies first depends on the kernel's compiler.
 func faultLink(string, []string) error {
 	if err := coverEtc(secret, "/etc/motd"); err != nil {
 		return err
 	}
 	from := []byte(secret + "\x00")
-	pages, err := missingPage("/etc/x\x00", func() { copy(from, "/etc/motd\x00") })
+	reading, linked := make(chan struct{}), make(chan error, 1)
+	pages, err := missingPage("", func() {
+		close(reading)
+		time.Sleep(200 * time.Millisecond) // link waits for the directory now
+		copy(from, "/etc/motd\x00")
+	})
 	if err != nil {
 		return err
 	}
-	if _, err := call(unix.SYS_LINKAT, ^uintptr(99), uintptr(unsafe.Pointer(&from[0])), ^uintptr(99), uintptr(unsafe.Pointer(&pages[pageSize])), 0); err != nil {
+	etc, err := directory("/etc")
+	if err != nil {
 		return err
 	}
-	return read("/etc/x")
+	go func() {
+		<-reading
+		_, err := call(unix.SYS_LINKAT, ^uintptr(99), uintptr(unsafe.Pointer(&from[0])), ^uintptr(99), cString("/etc/x"), 0)
+		linked <- err
+	}()
+	if _, err := call(unix.SYS_GETDENTS64, uintptr(etc), uintptr(unsafe.Pointer(&pages[pageSize])), pageSize); err != nil {
+		return fmt.Errorf("read /etc: %w", err)
+	}
+	if err := <-linked; err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	return readOnly("/etc/x", secret)
+}
+
+// readOnly reads a file, which must be the same as another one.
+func readOnly(path, other string) error {
+	var got, want unix.Stat_t
+	if err := errors.Join(unix.Stat(path, &got), unix.Stat(other, &want)); err != nil {
+		return err
+	}
+	if got.Dev != want.Dev || got.Ino != want.Ino {
+		return fmt.Errorf("%s is not %s: the kernel took the changed path", path, other)
+	}
+	return read(path)
 }
 
 // flipArguments executes a program with an argument that another thread changes all the time. What
