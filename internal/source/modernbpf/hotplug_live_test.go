@@ -117,20 +117,21 @@ func testHotplug(t *testing.T, s *Source) {
 // comingAndGoing makes calls on the second processor as often as it is there, while it comes and goes.
 func comingAndGoing(t *testing.T, h *hotplugSeries) {
 	t.Helper()
-	const changes, most = 6, 20000
+	const changes, most, pause = 6, 20000, 5 * time.Millisecond
 	var end atomic.Bool
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range changes {
 			switchCPU(t, i%2 == 0)
-			time.Sleep(20 * time.Millisecond) // some calls in that state
+			time.Sleep(pause) // some calls in that state
 		}
 		end.Store(true)
 	}()
 	for n := 0; !end.Load() && n < most; n++ {
 		_ = bindTo(secondCPUNumber) // fails while it is away
 		h.call()
+		nap(pause / 50)
 	}
 	<-done
 }
