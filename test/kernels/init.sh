@@ -24,12 +24,12 @@ if [ -e /bin/evasion.test ]; then
 fi
 
 # secret reads what must alert, under a name for this time, on the processors of a mask.
-secret() { taskset "$1" cat /etc/shadow "$2" >/dev/null 2>&1; }
+secret() { taskset "$1" /bin/cat /etc/shadow "$2" >/dev/null 2>&1; }
 # processor brings the second processor (1) or takes it away (0).
 processor() { echo "$1" >/sys/devices/system/cpu/cpu1/online || say fail=processor; }
 
 # A process from before gyr starts: it must be known by the time that it acts.
-mkfifo /tmp/go /tmp/moved
+mkfifo /tmp/go /tmp/go-on
 setsid sh -c 'read -r x </tmp/go; /bin/cat /etc/shadow from-before >/dev/null 2>&1; :' &
 setsid gyr -U -o stdout_output.enabled=true >/tmp/alerts 2>/tmp/gyr.log &
 gyr=$!
@@ -42,11 +42,11 @@ echo go >/tmp/go
 # The second processor was not there when gyr started. It comes, goes under a process that is bound to it, and comes again.
 processor 1
 secret 2 on-second
-setsid taskset 2 sh -c 'read -r x </tmp/moved; /bin/cat /etc/shadow moved >/dev/null 2>&1; :' &
+setsid taskset 2 sh -c 'read -r x </tmp/go-on; /bin/cat /etc/shadow moved >/dev/null 2>&1; :' &
 moved=$!
 sleep 1
 processor 0
-echo go >/tmp/moved
+echo go >/tmp/go-on
 wait $moved
 secret 1 on-first
 processor 1

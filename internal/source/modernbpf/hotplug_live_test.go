@@ -117,7 +117,7 @@ func testHotplug(t *testing.T, s *Source) {
 // comingAndGoing makes calls on the second processor as often as it is there, while it comes and goes.
 func comingAndGoing(t *testing.T, h *hotplugSeries) {
 	t.Helper()
-	const changes, most, pause = 6, 20000, 5 * time.Millisecond
+	const changes, most, pause = 6, 20000, 30 * time.Millisecond
 	var end atomic.Bool
 	done := make(chan struct{})
 	go func() {
@@ -131,7 +131,7 @@ func comingAndGoing(t *testing.T, h *hotplugSeries) {
 	for n := 0; !end.Load() && n < most; n++ {
 		_ = bindTo(secondCPUNumber) // fails while it is away
 		h.call()
-		nap(pause / 50)
+		nap(pause / 1000)
 	}
 	<-done
 }
