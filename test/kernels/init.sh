@@ -34,7 +34,7 @@ setsid sh -c 'read -r x </tmp/go; /bin/cat /etc/shadow from-before >/dev/null 2>
 setsid gyr -U -o stdout_output.enabled=true >/tmp/alerts 2>/tmp/gyr.log &
 gyr=$!
 tries=0
-until grep -q watching /tmp/gyr.log || [ $tries -gt 60 ]; do
+until grep -qs watching /tmp/gyr.log || [ $tries -gt 60 ]; do
 	sleep 1
 	tries=$((tries + 1))
 done
