@@ -2,12 +2,16 @@
 
 package modernbpf
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+)
 
 // TestKernelBytes compares the estimate with the maps that are made.
 func TestKernelBytes(t *testing.T) {
 	for _, cfg := range []Config{{}, {CPUsPerRing: 1, BulkBytes: 4 << 20, CriticalBytes: 1 << 20}} {
-		spec, err := (&Programs{cfg: cfg.withDefaults()}).spec(FormPortable)
+		spec, err := (&Programs{cfg: cfg.withDefaults(), types: btf.NewCache()}).spec(FormPortable)
 		if err != nil {
 			t.Fatal(err)
 		}
