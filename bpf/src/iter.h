@@ -17,8 +17,9 @@
 #define EVENT_FD_UNIX 444
 #define EVENT_FD_NETLINK 446
 #define EVENT_FD_ANON 448
-#define TASK_PARAMS 37 /* 32 published, 5 of ours */
+#define TASK_PARAMS 39 /* 32 published, 7 of ours */
 #define AF_NETLINK 16
+#define SEQ_MAX 0x8000 /* the kernel's buffer of an iterator, 8 pages: a longer record ends the reading */
 #define ANON_INODE_MAGIC 0x09041934
 #define PIDFS_MAGIC 0x50494446
 
@@ -40,17 +41,49 @@ static __always_inline void finish(struct scratch *s, struct seq_file *seq)
 	bpf_seq_write(seq, s->data, size);
 }
 
-/* add_task_user is add_user for another task's memory; a read of many pages may end early. */
-static __always_inline void put_task_bytes(struct scratch *s, struct task_struct *t, u64 p, u64 len)
+/* add_task_bytes is add_bytes for another task's memory; a read of many pages may end early. */
+static __always_inline u32 add_task_bytes(struct scratch *s, struct task_struct *t, u32 have, u64 p, u64 len)
 {
-	u32 got = 0;
+	u64 at = LOW(s->off + have, DATA_MAX - 1);
 	if (len > TEXT_MAX - 1)
 		len = TEXT_MAX - 1;
-	if (p && !s->overflow && bpf_copy_from_user_task(here(s), LOW(len, TEXT_MAX - 1), (void *)p, t, 0) == 0)
-		got = len;
+	if (p && !s->overflow && bpf_copy_from_user_task(&s->data[at], LOW(len, TEXT_MAX - 1), (void *)p, t, 0) == 0)
+		return len;
+	return 0;
+}
+
+static __always_inline void put_task_bytes(struct scratch *s, struct task_struct *t, u64 p, u64 len)
+{
+	u32 got = add_task_bytes(s, t, 0, p, len);
 	if (got > 0)
 		s->data[LOW(s->off + got - 1, DATA_MAX - 1)] = 0;
 	end_param(s, got);
+}
+
+static __always_inline bool seq_has_room(struct scratch *s, u32 have) { return s->off + have + TEXT_MAX < SEQ_MAX; }
+
+/* put_task_more writes what the published parameters leave out, as the programs for exec do, and as far as
+ * there is room: the end of the arguments, and more of the environment. */
+static __always_inline void put_task_more(struct scratch *s, struct task_struct *t, struct mm_struct *mm)
+{
+	u64 start = mm->arg_start, end = mm->arg_end;
+	u32 have = 0;
+	if (start < end && end - start > TEXT_MAX && seq_has_room(s, 0))
+		have = add_task_bytes(s, t, 0, end - (TEXT_MAX - 1), TEXT_MAX - 1);
+	end_param(s, have);
+	start = mm->env_start;
+	end = mm->env_end;
+	have = 0;
+	if (start < end && end - start > TEXT_MAX - 1) {
+		start += TEXT_MAX - 2;
+		for (u32 i = 0; i < MORE_ENV_CHUNKS && seq_has_room(s, have); i++) {
+			u32 got = add_task_bytes(s, t, have, start + have, end - start - have);
+			have = LOW(have + got, 4 * TEXT_MAX - 1);
+			if (got < TEXT_MAX - 1)
+				break;
+		}
+	}
+	end_param(s, have);
 }
 
 static __always_inline void put_u32s(struct scratch *s, s64 v) { put_u32(s, (s32)v); }
@@ -119,6 +152,12 @@ int dump_task(struct bpf_iter__task *ctx)
 	put_u32(s, inode ? GET(inode, i_nlink) : 0);
 	put_u64(s, mm ? GET(mm, arg_end) - GET(mm, arg_start) : 0);
 	put_u64(s, mm ? GET(mm, env_end) - GET(mm, env_start) : 0);
+	if (leader && mm) {
+		put_task_more(s, t, mm);
+	} else {
+		put_none(s);
+		put_none(s);
+	}
 	finish(s, seq);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #define EVENT_EXECVEAT 331
 #define EVENT_CLONE3 335
 
-#define EXEC_PARAMS 38  /* 31 published, 7 of ours */
+#define EXEC_PARAMS 40  /* 31 published, 9 of ours */
 #define CLONE_PARAMS 24 /* 21 published, 3 of ours */
 
 /* Published values (flag tables of the event table). */
@@ -30,6 +30,7 @@
 #define RLIMIT_NOFILE 7
 #define CAP_DAC_OVERRIDE 1
 #define MAX_REAPER_WALK 16
+#define MORE_ENV_CHUNKS 3 /* of the environment beyond the published part, TEXT_MAX - 1 bytes each */
 #define NO_ID 0xffffffffU
 
 static __always_inline u64 start_time(struct task_struct *t)
@@ -151,6 +152,34 @@ static __always_inline void put_env(struct scratch *s, struct mm_struct *mm)
 	if (got > 0)
 		s->data[LOW(s->off + got - 1, DATA_MAX - 1)] = 0;
 	end_param(s, got);
+}
+
+/* put_args_tail writes the end of arguments of which put_command leaves some out. */
+static __always_inline void put_args_tail(struct scratch *s, struct mm_struct *mm)
+{
+	u64 start = mm ? GET(mm, arg_start) : 0, end = mm ? GET(mm, arg_end) : 0;
+	u32 got = 0;
+	if (start && start < end && end - start > TEXT_MAX)
+		got = add_user(s, 0, end - (TEXT_MAX - 1), TEXT_MAX - 1);
+	end_param(s, got);
+}
+
+/* put_env_more writes what follows the part of the environment that put_env writes, from the byte on in
+ * whose place that one puts its final NUL. */
+static __always_inline void put_env_more(struct scratch *s, struct mm_struct *mm)
+{
+	u64 start = mm ? GET(mm, env_start) : 0, end = mm ? GET(mm, env_end) : 0;
+	u32 have = 0;
+	if (start && start < end && end - start > TEXT_MAX - 1) {
+		start += TEXT_MAX - 2;
+		for (u32 i = 0; i < MORE_ENV_CHUNKS; i++) {
+			u32 got = add_user(s, have, start + have, end - start - have);
+			have = LOW(have + got, 4 * TEXT_MAX - 1);
+			if (got < TEXT_MAX - 1)
+				break;
+		}
+	}
+	end_param(s, have);
 }
 
 static __always_inline u64 cgroup_node(struct css_set *set, u32 i)
@@ -313,6 +342,8 @@ int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *b
 	put_u64(s, mm ? GET(mm, arg_end) - GET(mm, arg_start) : 0);
 	put_u64(s, mm ? GET(mm, env_end) - GET(mm, env_start) : 0);
 	put_u64(s, start_time(t));
+	put_args_tail(s, mm);
+	put_env_more(s, mm);
 	send(s, true);
 	return leave(s);
 }

@@ -34,7 +34,9 @@ type capturing struct {
 	rules map[string]captureRule
 	// learned holds what the state found out by itself during the current event, which comes first.
 	learned [][]byte
-	now     []byte // the tables for a file that begins with the current event
+	// asked holds what /proc told during the current event, which is written with it.
+	asked [][]byte
+	now   []byte // the tables for a file that begins with the current event
 
 	began    bool
 	snapshot uint64 // the time of the newest event that only told what there was
@@ -136,7 +138,7 @@ func (c *capturing) matched(al *alert.Alert) {
 	if c.wanted && !c.open && c.ring == nil && c.now == nil {
 		// Nothing from before is kept. The state is nearest to it before what the event ends has gone.
 		c.now = scap.AppendTables(nil, c.head(), c.state, al.Time)
-		c.learned = c.learned[:0]
+		c.learned, c.asked = c.learned[:0], c.asked[:0]
 	}
 }
 
@@ -157,15 +159,21 @@ func (c *capturing) event(ev *event.Event, stateOnly bool) {
 		for _, rec := range c.learned {
 			c.rec.Add(rec, ev.CPU, true)
 		}
+		for _, entries := range c.asked {
+			c.rec.Learn(entries)
+		}
 		c.rec.Add(ev.Record(), ev.CPU, stateOnly)
 		c.limit(ev.Time())
 	} else if c.ring != nil {
 		for _, rec := range c.learned {
 			c.ring.Add(rec, ev.CPU, true)
 		}
+		for _, entries := range c.asked {
+			c.ring.Learn(entries)
+		}
 		c.ring.Add(ev.Record(), ev.CPU, stateOnly)
 	}
-	c.wanted, c.learned = false, c.learned[:0]
+	c.wanted, c.learned, c.asked = false, c.learned[:0], c.asked[:0]
 	if c.ring != nil && c.began && !c.open && c.ring.Full() {
 		c.ring.Roll(c.tables)
 	}
@@ -282,4 +290,12 @@ func (c *capturing) Container(ref state.ContainerRef, m *state.Metadata) {
 	if rec := scap.ContainerEvent(c.last, ref, m); rec != nil {
 		c.learned = append(c.learned, rec)
 	}
+}
+
+// Thread keeps what /proc told of a thread for the recording.
+func (c *capturing) Thread(t *state.Thread) { c.asked = append(c.asked, scap.AppendLearned(nil, t)) }
+
+// FD keeps what /proc told of a descriptor for the recording.
+func (c *capturing) FD(p *state.Process, f *state.FD) {
+	c.asked = append(c.asked, scap.AppendLearnedFD(nil, p, f))
 }

@@ -101,7 +101,9 @@ func Record(ctx context.Context, o RecordOptions) (*Recorded, error) {
 	if o.Input != "" {
 		w.SnapLen = o.SnapLen
 	}
-	r.rec = scap.NewRecorder(scap.RecorderOptions{Writer: w, Open: r.create, Wait: o.Input != ""})
+	r.rec = scap.NewRecorder(scap.RecorderOptions{
+		Writer: w, Open: r.create, Wait: o.Input != "", Measure: o.Input != "" && o.FileBytes > 0,
+	})
 	r.state.SetLearner(r)
 	if o.Input != "" {
 		r.begin()
@@ -352,6 +354,20 @@ func (r *recording) Container(ref state.ContainerRef, m *state.Metadata) {
 		if rec := scap.ContainerEvent(r.ev.Time(), ref, m); rec != nil {
 			r.rec.Add(rec, r.ev.CPU, true)
 		}
+	}
+}
+
+// Thread records what /proc told of a thread.
+func (r *recording) Thread(t *state.Thread) {
+	if r.begun && r.rec != nil {
+		r.rec.Learn(scap.AppendLearned(nil, t))
+	}
+}
+
+// FD records what /proc told of a descriptor.
+func (r *recording) FD(p *state.Process, f *state.FD) {
+	if r.begun && r.rec != nil {
+		r.rec.Learn(scap.AppendLearnedFD(nil, p, f))
 	}
 }
 

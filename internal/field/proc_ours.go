@@ -27,9 +27,9 @@ var procOursFields = []Field{
 	{Name: "proc.args.truncated", Type: event.Bool, Ours: true, Bool: procArgsTruncated,
 		Doc: "True if the argument vector was longer than what is kept of it (4096 bytes), so that conditions on proc.args and proc.cmdline do not see its end."},
 	{Name: "proc.args.tail", Type: event.CharBuf, Ours: true, Str: procArgsTail,
-		Doc: "The last 4096 bytes of an argument vector for which proc.args.truncated is true, with blanks between the arguments. It is read from the process' memory a moment after the exec: no value if the process was gone by then."},
+		Doc: "The last 4095 bytes of an argument vector for which proc.args.truncated is true, with blanks between the arguments, as the kernel knew them at the exec."},
 	{Name: "proc.env.truncated", Type: event.Bool, Ours: true, Bool: procEnvTruncated,
-		Doc: "True if the environment was longer than what is kept of it (4096 bytes), so that conditions on proc.env do not see its end."},
+		Doc: "True if the environment was longer than what is kept of it (16 KB), so that conditions on proc.env do not see its end."},
 	{Name: "proc.exe.dev", Type: event.Uint32, Format: event.FormatHex, Ours: true, Uint: nonZero(func(p *state.Process) uint64 { return uint64(p.Exec.Dev) }),
 		Doc: "Number of the device that the executed file lies on."},
 	{Name: "proc.exe.nlink", Type: event.Uint32, Format: event.FormatDec, Ours: true, Uint: procExeNLink,
@@ -50,7 +50,7 @@ var procOursFields = []Field{
 		Doc: "True if the executed file had no name left when it was executed."},
 }
 
-// argsKept is how many bytes of arguments, and of environment, a record holds.
+// argsKept is how many bytes of arguments a record holds.
 const argsKept = 4096
 
 func procLineagePID(c *Context, a *Arg, dst []int64) []int64 { return kin(makers).pids(c, a, dst) }
@@ -89,7 +89,11 @@ func procArgsTruncated(c *Context, _ *Arg) (bool, bool) {
 
 func procEnvTruncated(c *Context, _ *Arg) (bool, bool) {
 	if p := process(c); p != nil {
-		return p.EnvLen > argsKept, p.EnvLen != 0
+		kept := uint64(0)
+		for _, s := range p.Env {
+			kept += uint64(len(s)) + 1
+		}
+		return p.EnvLen > kept, p.EnvLen != 0
 	}
 	return false, false
 }

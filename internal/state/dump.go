@@ -17,6 +17,10 @@ type Learner interface {
 	Users(container string, users []User, groups []Group)
 	// Container gives what became known of a container.
 	Container(ref ContainerRef, m *Metadata)
+	// Thread gives a thread that /proc told of and, if it leads a process, that one with its descriptors.
+	Thread(t *Thread)
+	// FD gives a descriptor of a process that /proc told of.
+	FD(p *Process, f *FD)
 }
 
 // SetLearner makes l be told from now on; nil ends it.

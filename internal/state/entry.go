@@ -25,6 +25,7 @@ type Entry struct {
 	// What only captures of Gyrfalcon tell.
 	ProcCloneTS, StartTime, ExecTS uint64
 	ArgsLen, EnvLen                uint64
+	ArgsTail                       string
 	ExecComm                       string // the name as of the exec; empty: Comm
 	Dead                           bool   // the leader has exited, other threads live
 }
@@ -51,7 +52,7 @@ func (s *State) Enter(e *Entry) *Thread {
 	p.Exec.Deleted = p.Exec.Deleted || e.Exec.Deleted
 	s.setArgs(p, cmp.Or(s.names.text(e.ExecComm), t.Comm), e.Args)
 	s.guessScript(p, cmp.Or(s.names.text(e.ExecComm), t.Comm), e.Args)
-	s.setEnv(p, e.Env[:min(len(e.Env), maxBlock-1)], e.PID)
+	s.setEnv(p, e.Env[:min(len(e.Env), MaxEnv)], nil)
 	s.setCgroups(p, e.Cgroups)
 	if e.Root != "" {
 		p.Root = s.names.text(e.Root)
@@ -62,6 +63,7 @@ func (s *State) Enter(e *Entry) *Thread {
 	p.FDLimit, p.TTY, p.LoginUID, p.Reaper = e.FDLimit, e.TTY, e.LoginUID, e.Reaper
 	p.CloneTS, p.PIDNSStartTS = cmp.Or(e.ProcCloneTS, e.CloneTS), e.PIDNSStartTS
 	p.StartTime, p.ExecTS, p.ArgsLen, p.EnvLen = e.StartTime, e.ExecTS, e.ArgsLen, e.EnvLen
+	p.ArgsTail = e.ArgsTail[:min(len(e.ArgsTail), maxBlock)]
 	t.start = e.StartTime
 	s.linkParent(p, e.PPID)
 	return t

@@ -27,11 +27,14 @@ func (b *budget) take(n int) bool {
 	return true
 }
 
-// lookup enters a thread that no event told of, as /proc tells it; nil if there is no such thread
+// lookup enters a thread that no event told of, as /proc tells it or, in a replay, told then; nil if there is no such thread
 // or no lookup is allowed.
 func (s *State) lookup(tid int64) *Thread {
-	if tid <= 0 || !s.opt.ProcLookup {
+	if tid <= 0 {
 		return nil
+	}
+	if !s.opt.ProcLookup {
+		return s.toldOf(tid)
 	}
 	if old := s.threads[tid]; old != nil && old.Fake && old.retry > s.ts {
 		return nil
@@ -126,8 +129,11 @@ func learnable(ev *event.Event, t *Thread) bool {
 // or does not know it either. What it finds is the descriptor of now: between the event and the look the
 // process may have made another of it.
 func (s *State) lookFD(p *Process, num int64) *FD {
-	if !s.opt.ProcLookup || p.PID <= 0 || num < 0 || num >= event.DirectFD || s.held(p, num) {
+	if p.PID <= 0 || num < 0 || num >= event.DirectFD || s.held(p, num) {
 		return nil
+	}
+	if !s.opt.ProcLookup {
+		return s.toldFD(p, num)
 	}
 	if !s.proc.forFDs.take(s.opt.MaxLookups) {
 		s.stats.FDLookupsRefused++
@@ -140,6 +146,7 @@ func (s *State) lookFD(p *Process, num int64) *FD {
 		s.stats.FDLookupsMissed++
 		return nil
 	}
+	s.tellFD(p, f)
 	return f
 }
 

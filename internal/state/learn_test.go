@@ -152,11 +152,11 @@ func TestLooksAtDescriptorsAreBounded(t *testing.T) {
 // TestLimitsAreAsked lets prlimit ask for the limit, as every shell does.
 func TestLimitsAreAsked(t *testing.T) {
 	s, self := learner(t, state.Options{})
-	use(t, s, self, event.PRLimit, p{"res": 0, "newcur": 0, "newmax": 0, "oldcur": 1024, "oldmax": 4096, "pid": 0, "resource": 7})
+	use(t, s, self, event.PRLimit, p{"res": 0, "newcur": 0, "newmax": 0, "oldcur": 1024, "oldmax": 4096, "pid": 0, "resource": 7, "new_limit": 0})
 	if n := s.Process(self).FDLimit; n != 1024 {
 		t.Errorf("limit is %d", n)
 	}
-	use(t, s, self, event.PRLimit, p{"res": 0, "newcur": 2048, "newmax": 4096, "oldcur": 1024, "oldmax": 4096, "pid": 0, "resource": 7})
+	use(t, s, self, event.PRLimit, p{"res": 0, "newcur": 2048, "newmax": 4096, "oldcur": 1024, "oldmax": 4096, "pid": 0, "resource": 7, "new_limit": 0x7ffe0000})
 	if n := s.Process(self).FDLimit; n != 2048 {
 		t.Errorf("limit is %d", n)
 	}

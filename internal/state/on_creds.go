@@ -38,7 +38,7 @@ var (
 	rlimitCur      = index(event.SetRLimit, "cur")
 	rlimitResource = index(event.SetRLimit, "resource")
 	prlimitNew     = index(event.PRLimit, "newcur")
-	prlimitMax     = index(event.PRLimit, "newmax")
+	prlimitGiven   = optional(event.PRLimit, "new_limit")
 	prlimitOld     = index(event.PRLimit, "oldcur")
 	prlimitPID     = index(event.PRLimit, "pid")
 	prlimitRes     = index(event.PRLimit, "resource")
@@ -146,10 +146,11 @@ func (s *State) onPRLimit(ev *event.Event, t *Thread) {
 			return
 		}
 	}
-	// Drivers write 0 for the new limits of a call that only asks. In captures it is taken for what it
-	// says, as users of the field know it.
+	// Drivers write 0 for the new limits of a call that only asks. In captures of others it is taken for what
+	// it says, as users of the field know it; ours tell whether new limits were given.
 	limit := intOf(ev, prlimitNew, -1)
-	if asks := limit == 0 && intOf(ev, prlimitMax, -1) == 0 && s.opt.ProcLookup; limit == -1 || asks {
+	given, told := ev.Uint(prlimitGiven)
+	if limit == -1 || told && given == 0 {
 		limit = intOf(ev, prlimitOld, -1)
 	}
 	if limit != -1 {

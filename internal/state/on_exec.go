@@ -22,7 +22,7 @@ const (
 var execParams = struct {
 	exe, args, pid, ptid, fdlimit, pfMajor, pfMinor, vmSize, vmRSS, vmSwap, comm, cgroups, env, tty, vpgid, loginUID,
 	flags, capInh, capPrm, capEff, ino, ctime, mtime, uid, exepath, pgid, gid,
-	dev, nlink, interp, sid, argsLen, envLen, start, filename int
+	dev, nlink, interp, sid, argsLen, envLen, start, filename, argsTail, envMore int
 }{
 	index(event.Execve, "exe"), index(event.Execve, "args"), index(event.Execve, "pid"),
 	index(event.Execve, "ptid"), index(event.Execve, "fdlimit"), index(event.Execve, "pgft_maj"),
@@ -35,11 +35,15 @@ var execParams = struct {
 	index(event.Execve, "trusted_exepath"), index(event.Execve, "pgid"), index(event.Execve, "gid"),
 	optional(event.Execve, "exe_dev"), optional(event.Execve, "exe_nlink"), optional(event.Execve, "interp"),
 	optional(event.Execve, "sid"), optional(event.Execve, "args_len"), optional(event.Execve, "env_len"),
-	optional(event.Execve, "start_time"), index(event.Execve, "filename"),
+	optional(event.Execve, "start_time"), index(event.Execve, "filename"), optional(event.Execve, "args_tail"),
+	optional(event.Execve, "env_more"),
 }
 
 // maxBlock is how much of the arguments and of the environment a record carries.
 const maxBlock = 4096
+
+// MaxEnv is how much of an environment is kept, in bytes: what the kernel's programs read of it.
+const MaxEnv = 4094 + 3*4095
 
 // onExec applies a successful exec: the process becomes another program.
 func (s *State) onExec(ev *event.Event, t *Thread) {
@@ -61,7 +65,7 @@ func (s *State) onExec(ev *event.Event, t *Thread) {
 	s.setProgram(ev, t)
 	s.setCredentials(ev, t)
 	if env := ev.Param(execParams.env); len(env) > 0 || execParams.envLen < ev.NumParams() {
-		s.setEnv(p, env, ev.TID())
+		s.setEnv(p, env, ev.Param(execParams.envMore))
 		p.EnvLen = uintOf(ev, execParams.envLen, 0)
 	}
 	s.pool.unshare(&p.FDs)
@@ -116,7 +120,7 @@ func (s *State) setProgram(ev *event.Event, t *Thread) {
 	t.Comm = s.param(ev, c.comm, p.Exe)
 	s.setArgs(p, t.Comm, ev.Param(c.args))
 	p.ArgsLen = uintOf(ev, c.argsLen, 0)
-	p.ArgsTail = s.argsTail(p.PID, p.ArgsLen)
+	p.ArgsTail = argsTail(ev.Param(c.argsTail))
 	p.FDLimit = intOf(ev, c.fdlimit, p.FDLimit)
 	t.PFMajor, t.PFMinor = uintOf(ev, c.pfMajor, t.PFMajor), uintOf(ev, c.pfMinor, t.PFMinor)
 	t.VM = VM{
@@ -190,22 +194,12 @@ func (s *State) script(ev *event.Event, p *Process) string {
 	return s.names.str(s.scratch)
 }
 
-// argsTail returns the end of arguments that are too long for a record, as the process' memory has it now;
-// "" if they are not, or that cannot be read.
-func (s *State) argsTail(pid int64, size uint64) string {
-	if size <= maxBlock || !s.proc.allowed() {
-		return ""
-	}
-	b := s.proc.tail(pid, "cmdline", int64(size), maxBlock)
+// argsTail makes a text of the end of arguments that are too long for a record. It may begin within one.
+func argsTail(b []byte) string {
 	for len(b) > 0 && b[len(b)-1] == 0 {
 		b = b[:len(b)-1]
 	}
-	for i, c := range b {
-		if c == 0 {
-			b[i] = ' '
-		}
-	}
-	return string(b)
+	return strings.ReplaceAll(string(b), "\x00", " ")
 }
 
 // setCredentials takes what an exec tells of the user.
@@ -316,13 +310,12 @@ func splitArgs(comm string, b []byte) argv {
 	return v
 }
 
-// setEnv sets the environment of a process: b holds its texts, each with a final NUL.
-func (s *State) setEnv(p *Process, b []byte, tid int64) {
-	if len(b) >= maxBlock {
-		// The record was full, there may be more.
-		if full := s.proc.environ(tid); len(full) > len(b) {
-			b = full
-		}
+// setEnv sets the environment of a process: b holds its texts, each with a final NUL. more is what follows,
+// from the last byte of b on, in whose place a NUL stands there.
+func (s *State) setEnv(p *Process, b, more []byte) {
+	if len(b) > 0 && len(more) > 0 {
+		s.line = append(append(s.line[:0], b[:len(b)-1]...), more...)
+		b = s.line
 	}
 	if len(b) == 0 {
 		p.Env = nil

@@ -129,19 +129,6 @@ func (f *procFS) alive(tid int64) bool {
 	return unix.Access(f.file(tid, "comm"), unix.F_OK) == nil
 }
 
-// environ returns the environment of a process beyond what a record carries; nil if that is not to
-// be had.
-func (f *procFS) environ(tid int64) []byte {
-	if !f.allowed() {
-		return nil
-	}
-	b, ok := f.read(tid, "environ", 1<<17)
-	if !ok {
-		return nil
-	}
-	return b
-}
-
 // status is what the file of that name tells of a task.
 type status struct {
 	tgid, ppid        int64
@@ -233,6 +220,7 @@ type stat struct {
 	pgid, sid, tty  int64
 	minor, major    uint64
 	start           uint64 // clock ticks since the boot
+	args, env       uint64 // lengths in bytes; 0 if the kernel does not say
 	comm            string
 	found, isZombie bool
 	kernel          bool // a thread of the kernel
@@ -262,8 +250,19 @@ func (f *procFS) stat(tid int64) (st stat) {
 	st.kernel = at(6)&kernelThread != 0
 	st.pgid, st.sid, st.tty = int64(at(2)), int64(at(3)), int64(at(4))
 	st.minor, st.major, st.start = at(7), at(9), at(19)
+	if len(fields) > 48 {
+		st.args, st.env = between(at(45), at(46)), between(at(47), at(48))
+	}
 	st.found = true
 	return st
+}
+
+// between is the length of an area of memory.
+func between(start, end uint64) uint64 {
+	if end <= start {
+		return 0
+	}
+	return end - start
 }
 
 // bootTime is when the machine started, ns since the epoch.
@@ -291,7 +290,11 @@ func (f *procFS) thread(tid int64, fds bool) *Thread {
 			}
 			p = s.procs[st.tgid]
 		}
-		return f.enterThread(p, tid, &st, now)
+		t := f.enterThread(p, tid, &st, now)
+		if t != nil {
+			s.tellThread(t)
+		}
+		return t
 	}
 	p := s.addProcess(tid)
 	t := f.enterThread(p, tid, &st, now)
@@ -302,6 +305,7 @@ func (f *procFS) thread(tid int64, fds bool) *Thread {
 	if fds {
 		f.fds(p)
 	}
+	s.tellThread(t)
 	return t
 }
 
@@ -353,9 +357,10 @@ func (f *procFS) fillProcess(p *Process, t *Thread, st *status) {
 	} else {
 		p.CmdLine = t.Comm
 	}
-	if b, ok := f.read(pid, "environ", maxBlock); ok && len(b) > 0 {
-		s.setEnv(p, b[:min(len(b), maxBlock-1)], pid)
+	if b, ok := f.read(pid, "environ", MaxEnv); ok && len(b) > 0 {
+		s.setEnv(p, b, nil)
 	}
+	f.lengths(p)
 	if b, ok := f.readlink(pid, "root"); ok {
 		p.Root = s.names.str(b)
 	}
@@ -377,6 +382,16 @@ func (f *procFS) fillProcess(p *Process, t *Thread, st *status) {
 	}
 	if unix.Stat(f.file(pid, "root/proc/1/cmdline"), &when) == nil {
 		p.PIDNSStartTS = nanos(when.Ctim)
+	}
+}
+
+// lengths takes how long arguments and environment are, and the end of arguments of which the start alone is
+// kept. Programs that began before there were events of them have it from here.
+func (f *procFS) lengths(p *Process) {
+	st := f.stat(p.PID)
+	p.ArgsLen, p.EnvLen = st.args, st.env
+	if p.ArgsLen > maxBlock {
+		p.ArgsTail = argsTail(f.tail(p.PID, "cmdline", int64(p.ArgsLen), maxBlock-1))
 	}
 }
 

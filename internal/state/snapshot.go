@@ -77,7 +77,7 @@ func (s *State) completeFDs() {
 var taskParams = struct {
 	ppid, pgid, vpgid, sid, comm, argv, exepath, flags, env, cwd, fdlimit, uid, gid, capPrm, capEff, capInh,
 	ino, ctime, mtime, vmSize, vmRSS, vmSwap, pfMajor, pfMinor, vtgid, vpid, pidns, cgroups, root, start, tty, loginUID,
-	pid, dev, nlink, argsLen, envLen int
+	pid, dev, nlink, argsLen, envLen, argsTail, envMore int
 }{
 	index(event.IterTask, "ppid"), index(event.IterTask, "pgid"), index(event.IterTask, "vpgid"),
 	index(event.IterTask, "sid"), index(event.IterTask, "comm"), index(event.IterTask, "argv"),
@@ -93,6 +93,7 @@ var taskParams = struct {
 	index(event.IterTask, "tty"), index(event.IterTask, "loginuid"), optional(event.IterTask, "pid"),
 	optional(event.IterTask, "exe_dev"), optional(event.IterTask, "exe_nlink"),
 	optional(event.IterTask, "args_len"), optional(event.IterTask, "env_len"),
+	optional(event.IterTask, "args_tail"), optional(event.IterTask, "env_more"),
 }
 
 // taskPID finds the process of the thread that an iterator event tells of. The event has its
@@ -180,9 +181,10 @@ func (s *State) iterProcess(ev *event.Event, p *Process, t *Thread) {
 	p.Exe = s.names.str(exe)
 	s.setArgs(p, t.Comm, args)
 	if b := ev.Param(c.env); len(b) > 0 {
-		s.setEnv(p, b[:min(len(b), maxBlock-1)], p.PID)
+		s.setEnv(p, b, ev.Param(c.envMore))
 	}
 	p.ArgsLen, p.EnvLen = uintOf(ev, c.argsLen, 0), uintOf(ev, c.envLen, 0)
+	p.ArgsTail = argsTail(ev.Param(c.argsTail))
 	if b := ev.Param(c.cgroups); len(b) > 0 {
 		s.setCgroups(p, b)
 	}

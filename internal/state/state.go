@@ -120,6 +120,7 @@ type State struct {
 	described  ContainerRef         // by the event that is being applied
 	learner    Learner              // nil without one
 	proc       *procFS
+	told       told // what /proc told at this event, in a replay
 	snap       snapshot
 
 	// The event that is being applied.
@@ -169,6 +170,7 @@ func (s *State) Reset() { *s = *New(s.opt); s.proc.s = s }
 // What it returns is borrowed until the next Apply.
 func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	s.flush()
+	s.told.turn(true)
 	if s.changed != nil {
 		s.changed.Flags &^= FDNameChanged
 		s.changed = nil
@@ -208,12 +210,12 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	if i := fdParams[typ]; i >= 0 {
 		if n, ok := ev.Int(int(i)); ok {
 			s.num = n
-			if s.fd = t.Proc.FDs.Get(n); s.fd == nil && s.opt.ProcLookup && learnable(ev, t) {
+			if s.fd = t.Proc.FDs.Get(n); s.fd == nil && s.asks() && learnable(ev, t) {
 				s.fd = s.lookFD(t.Proc, n)
 			}
 		}
 	}
-	if relativePaths[typ][0].path != 0 && s.opt.ProcLookup && learnable(ev, t) {
+	if relativePaths[typ][0].path != 0 && s.asks() && learnable(ev, t) {
 		s.learnDirs(ev, t)
 	}
 	if h := handlers[typ]; h != nil {

@@ -60,11 +60,11 @@ type Process struct {
 	Env     []string
 	ArgLine string // Args joined by blanks, made when Args are set
 	CmdLine string // comm and ArgLine as of the exec
-	// ArgsLen and EnvLen are the full lengths in bytes in the process' memory; Args and Env hold
-	// at most the first 4096 bytes. 0 if unknown.
+	// ArgsLen and EnvLen are the full lengths in bytes in the process' memory; Args hold at most the
+	// first 4096 bytes, Env the first MaxEnv. 0 if unknown.
 	ArgsLen, EnvLen uint64
-	// ArgsTail are the last bytes of arguments that are longer than that, joined by blanks: at most 4096.
-	// "" if all is in Args, or the end could not be had.
+	// ArgsTail are the last bytes of arguments that are longer than that, joined by blanks: at most 4095.
+	// "" if all is in Args, or the end was not told.
 	ArgsTail string
 	// Stdio are the kinds of the descriptors 0, 1 and 2 at the newest exec; FDUnknown for those that were
 	// closed or not known.

@@ -429,7 +429,7 @@ var callRows = []callRow{
 	{"setrlimit", bad, a{7, []uint64{9, 3}}, w{"resource": 7, "cur": 9, "max": 3}},
 	{"getrlimit", good, a{7, make([]byte, 16)}, w{"resource": 7}},
 	{"getrlimit", bad, a{99, make([]byte, 16)}, w{}},
-	{"prlimit64", good, a{0, 7, 0, make([]byte, 16)}, w{"pid": 0, "resource": 7}},
+	{"prlimit64", good, a{0, 7, 0, make([]byte, 16)}, w{"pid": 0, "resource": 7, "new_limit": 0}},
 	{"prlimit64", bad, a{99999999, 7, 0, 0}, w{"pid": 99999999, "resource": 7}},
 	{"landlock_create_ruleset", either, a{[]uint64{4, 1}, 16, 0}, w{"handled_access_fs": 4, "handled_access_net": 1, "flags": 0}},
 	{"landlock_add_rule", bad, a{noFD, 1, []uint64{4, 9}, 0}, w{"ruleset_fd": noFD, "rule_type": 1, "allowed_access": 4, "object": 9, "flags": 0}},

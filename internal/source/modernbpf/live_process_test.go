@@ -4,6 +4,7 @@ package modernbpf
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,6 +52,44 @@ func testProcess(t *testing.T, s *Source) {
 		{event.ProcExit, p{"status": int64(3 << 8), "ret": int64(3), "sig": int64(0), "core": int64(0), "reaper_tid": int64(0)}},
 	}
 	awaitEvents(t, s, child, wants)
+	testLongExec(t, s)
+}
+
+// testLongExec starts a process with more arguments and environment than the published parameters hold.
+func testLongExec(t *testing.T, s *Source) {
+	t.Helper()
+	const kept, more = 4095, 3 * 4095
+	for _, c := range []struct{ args, env int }{{4000, 4000}, {4096, 4095}, {4097, 4096}, {6000, 9000}, {300_000, 60_000}} {
+		cmd := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", ":", ""}, Env: []string{"K="}}
+		args := "sh\x00-c\x00:\x00" + pattern(c.args-9) + "\x00"
+		cmd.Args[3] = args[8 : len(args)-1]
+		env := "K=" + pattern(c.env-3) + "\x00"
+		cmd.Env[0] = env[:len(env)-1]
+		if c.args > 100_000 { // an argument has its own limit
+			cmd.Args = append(cmd.Args[:3], cmd.Args[3][:c.args/3], cmd.Args[3][c.args/3:2*c.args/3], cmd.Args[3][2*c.args/3:])
+			args = strings.Join(cmd.Args, "\x00") + "\x00"
+		}
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		params := map[string]any{"args_len": int64(len(args)), "env_len": int64(len(env)), "args_tail": "", "env_more": ""}
+		if len(args) > 4096 {
+			params["args_tail"] = args[len(args)-kept:]
+		}
+		if len(env) > kept {
+			params["env_more"] = env[kept-1 : min(len(env), kept-1+more)]
+		}
+		awaitEvents(t, s, int64(cmd.Process.Pid), []want{{event.Execve, params}})
+	}
+}
+
+// pattern is a text of n bytes of which no two parts of four are the same for long.
+func pattern(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprintf(&b, "%x,", i)
+	}
+	return b.String()[:n]
 }
 
 // comm is this process' name.
@@ -137,4 +176,14 @@ func testSnapshot(t *testing.T, s *Source, file *os.File) {
 			"euid": int64(os.Geteuid()), "cgroups": processCgroups(t)}},
 		{event.IterRegular, p{"fd": int64(file.Fd()), "path": file.Name(), "ino_num": ino, "dev": dev, "nlink": nlink}},
 	})
+	long := &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", "read x", pattern(9000) + ".end"}, Env: []string{"K=" + pattern(40_000)}}
+	in, err := long.StdinPipe()
+	if err != nil || long.Start() != nil {
+		t.Fatal("a shell does not start")
+	}
+	defer long.Wait()
+	defer in.Close()
+	s = openLive(t, Config{Syscalls: stateCalls(), Form: FormFast})
+	args, env := pattern(9000)+".end\x00", "K="+pattern(40_000)
+	awaitEvents(t, s, int64(long.Process.Pid), []want{{event.IterTask, p{"args_tail": args[len(args)-4095:], "env_more": env[4094:][:3*4095]}}})
 }

@@ -74,7 +74,7 @@ var publishedRows = []row{
 	plain("seccomp", 299, result, u64(0), u64(1)),
 	plain("setrlimit", event.SetRLimit, result, at64(1, 0), at64(1, 8), enum8(0, mapSame)),
 	plain("getrlimit", event.GetRLimit, result, at64(1, 0), at64(1, 8), enum8(0, mapSame)),
-	plain("prlimit64", event.PRLimit, result, at64(2, 0), at64(2, 8), at64(3, 0), at64(3, 8), pid(0), enum8(1, mapSame)),
+	plain("prlimit64", event.PRLimit, result, at64(2, 0), at64(2, 8), at64(3, 0), at64(3, 8), pid(0), enum8(1, mapSame), u64(2)),
 
 	// Opens: what the kernel opened travels beside what the program asked for.
 	file("open", event.Open, opened(newFD, text(0), op{Kind: opFileFlags, Arg: 1}, mode(2, 1))...),

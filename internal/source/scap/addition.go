@@ -68,22 +68,28 @@ func appendAddition(dst []byte, what uint8, number uint16, ev *event.Event, firs
 	return dst
 }
 
-// additionOf returns the addition behind an event in a block, without code and length; nil if there
-// is none. rec is the rest of the block from the event's header on.
-func additionOf(block, rec []byte) []byte {
+// additionsOf returns the addition behind an event in a block, without code and length, and what /proc told
+// at it (learned.go), without the mark too; nil if there is none. rec is the rest of the block from the event's
+// header on.
+func additionsOf(block, rec []byte) (addition, learned []byte) {
 	size := uint64(binary.LittleEndian.Uint32(rec[16:]))
 	at := len(block) - blockTail - len(rec) // of the event in the block
 	end := (uint64(at) + size + 3) &^ 3
-	if end+additionHead > uint64(len(block)-blockTail) {
-		return nil
+	for end+8 <= uint64(len(block)-blockTail) {
+		b := block[end : len(block)-blockTail]
+		n := int(binary.LittleEndian.Uint16(b[2:]))
+		if binary.LittleEndian.Uint16(b) != additionCode || n < 4 || n > len(b)-4 {
+			break
+		}
+		switch mark := binary.LittleEndian.Uint32(b[4:]); {
+		case mark == additionMark && n >= additionHead-4 && addition == nil:
+			addition = b[4 : 4+n]
+		case mark == learnedMark && learned == nil:
+			learned = b[8 : 4+n]
+		}
+		end += (4 + uint64(n) + 3) &^ 3
 	}
-	b := block[end : len(block)-blockTail]
-	n := int(binary.LittleEndian.Uint16(b[2:]))
-	if binary.LittleEndian.Uint16(b) != additionCode || binary.LittleEndian.Uint32(b[4:]) != additionMark ||
-		n < additionHead-4 || n > len(b)-4 {
-		return nil
-	}
-	return b[4 : 4+n]
+	return addition, learned
 }
 
 // restore appends to dst the event of rec as it was before what others do not know was cut off. It

@@ -36,7 +36,27 @@ func appendThreadMore(b []byte, t *state.Thread) []byte {
 	b = binary.LittleEndian.AppendUint32(b, p.Exec.NLink)
 	b = appendText(b, p.Exec.Interp, maxPath)
 	comm := strings.TrimSuffix(p.CmdLine[:len(p.CmdLine)-len(p.ArgLine)], " ")
-	return appendText(b, comm, maxPath) // as of the exec
+	b = appendText(b, comm, maxPath) // as of the exec
+	b = appendText(b, p.ArgsTail, maxBlock)
+	return appendWholeEnv(b, t)
+}
+
+// appendWholeEnv appends the environment if the published entry has no place for all of it.
+func appendWholeEnv(b []byte, t *state.Thread) []byte {
+	at, p := len(b), t.Proc
+	b = append(b, 0, 0)
+	if follower(t) != 0 && p.Main != nil {
+		return b
+	}
+	for _, s := range p.Env {
+		b = append(append(b, s...), 0)
+	}
+	size := len(b) - at - 2
+	if size <= maxBlock || size > 1<<16-1 {
+		return b[:at+2]
+	}
+	binary.LittleEndian.PutUint16(b[at:], uint16(size))
+	return b
 }
 
 // readThreadMore reads what appendThreadMore wrote, if it is there.
@@ -51,6 +71,13 @@ func readThreadMore(c *cursor, e *state.Entry) {
 	e.ArgsLen, e.EnvLen = c.u64(), c.u64()
 	e.Exec.Dev, e.Exec.NLink, e.Exec.Interp = c.u32(), c.u32(), c.text()
 	e.ExecComm = c.text()
+	if c.short || c.left() < 4 {
+		return // of a version before ours
+	}
+	e.ArgsTail = c.text()
+	if env := c.bytes(); len(env) > 0 {
+		e.Env = env
+	}
 }
 
 // What the bits of a descriptor tell: how its texts and addresses differ from the published ones.

@@ -18,6 +18,9 @@ type RecorderOptions struct {
 	Done func(File)
 	// Wait makes Add and Begin wait for the writing instead of losing events.
 	Wait bool
+	// Measure makes Add wait, whenever a batch is full, until that is written, so that FileBytes is exact to a
+	// batch. It needs Wait.
+	Measure bool
 	// QueueBytes bounds the events that wait to be written; 0 is DefaultQueueBytes.
 	QueueBytes int
 	// Limit ends a file at about this many bytes; 0: it is not limited.
@@ -49,20 +52,23 @@ type Recorder struct {
 	limit int
 	open  bool // a file was begun and not ended
 	ended chan struct{}
+	done  chan struct{} // what was sent last is done, with Measure
+	files uint64        // that were begun
 
-	added    uint64
-	lost     atomic.Uint64
-	written  atomic.Int64
-	fullFile atomic.Bool
-	failed   atomic.Pointer[error]
-	bytes    atomic.Int64 // of the files that have ended
-	events   atomic.Uint64
+	added   uint64
+	lost    atomic.Uint64
+	written atomic.Int64
+	writing atomic.Uint64 // which of the files written is about, from 1
+	filled  atomic.Uint64 // the newest file that has reached its limit, as writing counts
+	failed  atomic.Pointer[error]
+	bytes   atomic.Int64 // of the files that have ended
+	events  atomic.Uint64
 }
 
 // batchBytes is how many bytes of records are passed on at once.
 const batchBytes = 256 << 10
 
-// batch is a series of records: length, processor and flags of 8 bytes before each.
+// batch is a series of records: length, processor, flags and kind, 8 bytes, before each.
 type batch struct {
 	b      []byte
 	events uint64
@@ -83,14 +89,22 @@ func (c *batch) add(rec []byte, cpu int16, stateOnly bool) {
 	c.events++
 }
 
+// learn appends what /proc told at the next record.
+func (c *batch) learn(entries []byte) {
+	head := [recordHead]byte{7: 1}
+	binary.LittleEndian.PutUint32(head[:], uint32(len(entries)))
+	c.b = append(append(c.b, head[:]...), entries...)
+}
+
 // fits reports whether a record of n bytes still belongs into the batch.
 func (c *batch) fits(n int) bool { return len(c.b)+recordHead+n <= batchBytes || len(c.b) == 0 }
 
 // message is one piece of work for the writing goroutine.
 type message struct {
 	batch *batch
-	begin bool // a new file: name and tables
-	end   bool // of the file
+	done  chan<- struct{} // is told that the work is done; nil: nobody waits
+	begin bool            // a new file: name and tables
+	end   bool            // of the file
 	name  string
 	// tables is what the file begins with; the writing goroutine keeps the memory.
 	tables []byte
@@ -107,7 +121,7 @@ func NewRecorder(o RecorderOptions) *Recorder {
 	limit := max(o.QueueBytes/batchBytes, 2)
 	r := &Recorder{
 		o: o, limit: limit, full: make(chan message, limit+controls), empty: make(chan *batch, limit),
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	go r.run()
 	return r
@@ -148,8 +162,9 @@ func (r *Recorder) send(m message) bool {
 // recorder from then on. false says that the queue is full and nothing has begun.
 func (r *Recorder) Begin(name string, tables []byte) bool {
 	r.End()
-	r.fullFile.Store(false)
-	r.open = r.send(message{begin: true, name: name, tables: tables})
+	if r.open = r.send(message{begin: true, name: name, tables: tables}); r.open {
+		r.files++
+	}
 	return r.open
 }
 
@@ -169,13 +184,34 @@ func (r *Recorder) Add(rec []byte, cpu int16, stateOnly bool) bool {
 	return true
 }
 
+// Learn records what /proc told at the event that is added next, as AppendLearned appended it.
+func (r *Recorder) Learn(entries []byte) {
+	if r.cur != nil && !r.cur.fits(len(entries)) {
+		r.pass()
+	}
+	if r.cur == nil {
+		if r.cur = r.batch(); r.cur == nil {
+			r.lost.Add(1)
+			return
+		}
+	}
+	r.cur.learn(entries)
+}
+
 // pass hands the current batch over.
 func (r *Recorder) pass() {
 	if r.cur == nil || len(r.cur.b) == 0 {
 		return
 	}
-	if r.send(message{batch: r.cur}) {
+	m := message{batch: r.cur}
+	if r.o.Measure {
+		m.done = r.done
+	}
+	if r.send(m) {
 		r.cur = nil
+		if r.o.Measure {
+			<-r.done
+		}
 		return
 	}
 	r.lost.Add(r.cur.events)
@@ -223,10 +259,15 @@ func (r *Recorder) Err() error {
 }
 
 // Full reports whether the current file has reached its limit: what is added to it is left out.
-func (r *Recorder) Full() bool { return r.fullFile.Load() }
+func (r *Recorder) Full() bool { return r.files > 0 && r.filled.Load() == r.files }
 
-// FileBytes is how long the current file is so far.
-func (r *Recorder) FileBytes() int64 { return r.written.Load() }
+// FileBytes is how long the current file is so far; 0 until its writing has begun.
+func (r *Recorder) FileBytes() int64 {
+	if r.writing.Load() != r.files {
+		return 0 // what is known is about a file before
+	}
+	return r.written.Load()
+}
 
 // Written are the events and bytes of all files.
 func (r *Recorder) Written() (events uint64, bytes int64) { return r.events.Load(), r.bytes.Load() }
@@ -254,6 +295,9 @@ func (r *Recorder) run() {
 				return
 			}
 			f = r.do(f, m)
+			if m.done != nil {
+				m.done <- struct{}{}
+			}
 		case <-tick.C:
 			if f != nil && f.dirty && len(r.full) == 0 {
 				f.note(f.w.Flush())
@@ -303,6 +347,7 @@ func (r *Recorder) do(f *recording, m message) *recording {
 func (r *Recorder) beginFile(m message) *recording {
 	f := &recording{File: File{Name: m.name}}
 	r.written.Store(0)
+	r.writing.Add(1)
 	to, err := r.o.Open(m.name)
 	if err != nil {
 		f.note(err)
@@ -327,7 +372,14 @@ func (r *Recorder) writeBatch(f *recording, c *batch) {
 	f.dirty = true
 	for b := c.b; len(b) > 0 && f.Err == nil; {
 		n := int(binary.LittleEndian.Uint32(b))
-		f.note(f.w.Event(b[recordHead:recordHead+n], int16(binary.LittleEndian.Uint16(b[4:])), b[6] != 0))
+		rec := b[recordHead : recordHead+n]
+		if b[7] != 0 {
+			if !f.w.Learn(rec) {
+				r.lost.Add(1)
+			}
+		} else {
+			f.note(f.w.Event(rec, int16(binary.LittleEndian.Uint16(b[4:])), b[6] != 0))
+		}
 		b = b[recordHead+n:]
 		if r.o.Limit > 0 && f.w.Written() >= r.o.Limit {
 			f.Full = true
@@ -337,7 +389,7 @@ func (r *Recorder) writeBatch(f *recording, c *batch) {
 	r.written.Store(f.w.Written())
 	r.fail(f.Err)
 	if f.Full {
-		r.fullFile.Store(true)
+		r.filled.Store(r.writing.Load())
 	}
 }
 

@@ -86,19 +86,32 @@ func (r *Ring) Full() bool {
 // Add keeps a record, which may be used again afterwards. It allocates nothing once the ring has
 // been full.
 func (r *Ring) Add(rec []byte, cpu int16, stateOnly bool) {
+	if b := r.room(len(rec)); b != nil {
+		b.add(rec, cpu, stateOnly)
+	}
+}
+
+// Learn keeps what /proc told at the record that is added next, as AppendLearned appended it.
+func (r *Ring) Learn(entries []byte) {
+	if b := r.room(len(entries)); b != nil {
+		b.learn(entries)
+	}
+}
+
+// room returns the batch that takes n more bytes; nil if the ring was not begun.
+func (r *Ring) room(n int) *batch {
 	if len(r.segments) == 0 {
-		return
+		return nil
 	}
 	s := &r.segments[len(r.segments)-1]
 	last := len(s.batches) - 1
-	if last < 0 || !s.batches[last].fits(len(rec)) {
+	if last < 0 || !s.batches[last].fits(n) {
 		s.batches = append(s.batches, r.batch())
 		last++
 	}
-	b := s.batches[last]
-	b.add(rec, cpu, stateOnly)
-	s.bytes += recordHead + len(rec)
-	r.total += recordHead + len(rec)
+	s.bytes += recordHead + n
+	r.total += recordHead + n
+	return s.batches[last]
 }
 
 // batch returns an empty batch.

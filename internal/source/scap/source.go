@@ -151,6 +151,10 @@ func (s *Source) Next(ev *event.Event) error {
 		}
 		s.pending = len(block)
 		ok, err := s.decode(ev, block, l)
+		if errors.Is(err, ErrNoEvent) {
+			s.pending = 0 // Next comes by it again
+			return err
+		}
 		if err != nil {
 			return s.ended(s.fail(l.name, err))
 		}
@@ -191,8 +195,13 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 	if int(typ) >= len(classes) {
 		return false, nil // of a version after ours
 	}
-	if size := binary.LittleEndian.Uint32(rec[16:]); uint64(size)+additionHead <= uint64(len(rec)) && !l.short {
-		if a := additionOf(block, rec); a != nil {
+	var learned []byte
+	if size := binary.LittleEndian.Uint32(rec[16:]); uint64(size)+8 <= uint64(len(rec)) && !l.short {
+		var a []byte
+		if a, learned = additionsOf(block, rec); len(learned) > 0 && s.ahead {
+			return false, ErrNoEvent
+		}
+		if a != nil {
 			if a[4]&additionMade != 0 {
 				return false, nil
 			}
@@ -224,6 +233,9 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 		} else {
 			s.happens = true
 		}
+	}
+	if len(learned) > 0 && s.o.State != nil {
+		s.learn(learned)
 	}
 	s.num++
 	ev.Num, ev.CPU = s.num, cpu

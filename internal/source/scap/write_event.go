@@ -23,6 +23,7 @@ type encoder struct {
 	ev      event.Event
 	cut     []byte
 	params  [event.MaxParams][]byte
+	learned []byte // what /proc told since the last event that was written
 	// told are the types whose enter sides come by themselves: they are not made again.
 	told [event.NumTypes]bool
 }
@@ -73,6 +74,7 @@ func (e *encoder) appendEvent(dst, rec []byte, cpu int16, stateOnly bool) []byte
 		dst = pad(dst, start)
 		dst = appendAddition(dst, what, id, ev, n)
 	}
+	dst = e.appendLearned(dst, start)
 	return finishEvent(dst, start, stateOnly, info.Flags&event.LargePayload != 0)
 }
 
@@ -105,6 +107,7 @@ func (e *encoder) appendOwn(dst []byte, cpu int16, stateOnly bool) []byte {
 	dst = appendHead(dst, cpu, stateOnly)
 	dst = event.AppendRecord(dst, ev.Time(), ev.TID(), event.Generic, e.params[:2]...)
 	dst = appendAddition(pad(dst, start), additionType, uint16(ev.Type()), ev, 0)
+	dst = e.appendLearned(dst, start)
 	return finishEvent(dst, start, stateOnly, false)
 }
 
