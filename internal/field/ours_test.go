@@ -142,6 +142,31 @@ func TestExecFields(t *testing.T) {
 	checkTexts(t, apply(event.Execve, 17, exec), map[string]string{"proc.script": noValue, "proc.interp": noValue})
 }
 
+// TestLongExec asks for what a record holds of arguments and an environment that are too long for it.
+func TestLongExec(t *testing.T) {
+	s := newScene(t)
+	exec := statetest.P{"res": 0, "exe": "./run", "pid": 4, "tid": 4, "comm": "run", "args": "a\x00", "args_len": 9000, "args_tail": "ing\x00-x\x00the end\x00",
+		"env": "A=1\x00B=\x00", "env_more": "23\x00LD_PRELOAD=/tmp/x\x00C=4\x00", "env_len": 31}
+	for _, c := range []struct {
+		envLen int
+		want   map[string]string
+	}{
+		{31, map[string]string{"proc.args.truncated": "true", "proc.args.len": "9000", "proc.args.tail": "ing -x the end", "proc.env[B]": "23", "proc.env[C]": "4",
+			"proc.env[LD_PRELOAD]": "/tmp/x", "proc.env.truncated": "false"}},
+		{60, map[string]string{"proc.env.truncated": "true"}},
+	} {
+		exec["env_len"] = c.envLen
+		ev := statetest.Event(t, event.Execve, 10, 4, exec)
+		th, fd, num := s.st.Apply(ev)
+		s.c.Reset(ev, s.st, th, fd, num, syscalls)
+		checkTexts(t, s.c, c.want)
+	}
+	ev := statetest.Event(t, event.Execve, 11, 4, statetest.P{"res": 0, "exe": "./run", "pid": 4, "tid": 4, "comm": "run", "args": "a\x00", "args_len": 8, "env": "A=1\x00", "env_len": 4})
+	th, fd, num := s.st.Apply(ev)
+	s.c.Reset(ev, s.st, th, fd, num, syscalls)
+	checkTexts(t, s.c, map[string]string{"proc.args.tail": noValue, "proc.args.truncated": "false", "proc.env[B]": "", "proc.env.truncated": "false"})
+}
+
 // TestResolvedPaths gives the kernel's paths of calls with one and two of them.
 func TestResolvedPaths(t *testing.T) {
 	for _, tc := range []struct {

@@ -157,6 +157,10 @@ func (p *process) execParams() map[string][]byte {
 		"filename": cstring(p.exepath), "exe_dev": number(hostDev, 4), "exe_nlink": number(1, 4),
 		"args_len": number(uint64(len(block(p.args))), 8), "env_len": number(uint64(len(block(p.env))), 8),
 	}
+	const published, tail = 4096, 4095 // bytes, as the kernel's programs cut them
+	if b := block(p.args); len(b) > published {
+		values["args_tail"] = b[len(b)-tail:]
+	}
 	if p.interp != "" {
 		values["interp"] = cstring(p.interp)
 	}

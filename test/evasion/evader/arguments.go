@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +22,11 @@ var argumentActs = []act{
 		return unix.Exec(args[0], append(argv, args[1:]...), os.Environ())
 	}},
 	{"padded-environment", func(_ string, args []string) error {
-		return unix.Exec(args[0], args, []string{"PADDING=" + strings.Repeat("x", 5000), "LD_PRELOAD=/tmp/none.so"})
+		n, err := strconv.Atoi(args[0])
+		if err != nil {
+			return err
+		}
+		return unix.Exec(args[1], args[1:], []string{"PADDING=" + strings.Repeat("x", n), "LD_PRELOAD=/tmp/none.so"})
 	}},
 	{"socket-link", socketLink},
 	{"connect", func(string, []string) error {

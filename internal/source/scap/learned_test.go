@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gyrfalcon/gyrfalcon/internal/event"
+	"github.com/gyrfalcon/gyrfalcon/internal/state"
+	"github.com/gyrfalcon/gyrfalcon/internal/state/statetest"
+)
+
+// asking keeps what /proc told a state, as a recording does.
+type asking struct {
+	w *Writer
+	n int
+}
+
+func (*asking) Users(string, []state.User, []state.Group)      {}
+func (*asking) Container(state.ContainerRef, *state.Metadata) {}
+func (a *asking) Thread(t *state.Thread)                      { a.n++; a.w.Learn(AppendLearned(nil, t)) }
+func (a *asking) FD(p *state.Process, f *state.FD)            { a.n++; a.w.Learn(AppendLearnedFD(nil, p, f)) }
+
+// seen is what the state tells of an event's thread and descriptor.
+func seen(st *state.State, ev *event.Event) string {
+	th, fd, num := st.Apply(ev)
+	defer st.After(ev)
+	s := fmt.Sprint(ev.Info().Name, num)
+	if th != nil {
+		p := th.Proc
+		s += fmt.Sprint(" ", th.TID, th.Comm, th.Fake, th.UID, p.PID, p.PPID, p.Exe, p.ExePath, p.CmdLine, p.Cwd, p.Exec, p.ArgsLen, p.EnvLen, len(p.ArgsTail), p.Env)
+		for q := p.Parent; q != nil; q = q.Parent {
+			s += " < " + q.CmdLine
+		}
+		var fds []string
+		p.FDs.Each(func(f *state.FD) bool {
+			fds = append(fds, fmt.Sprint(f.Num, f.Type, f.Name(), f.Ino, f.Flags, f.Dev, f.Since()))
+			return true
+		})
+		slices.Sort(fds)
+		s += fmt.Sprint(fds)
+	}
+	if fd != nil {
+		s += " " + fd.Name()
+	}
+	return s
+}
+
+// TestLearnedReplays lets a state ask /proc for a process and for descriptors, and holds that a replay of the
+// recording, on a machine where there is none of them, sees what it saw.
+func TestLearnedReplays(t *testing.T) {
+	dir := t.TempDir()
+	open := func(name string) *os.File {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	cmd := exec.Command("sleep", "60", strings.Repeat("x", 5000))
+	cmd.Args = append(cmd.Args[:1], append([]string{"60"}, slices.Repeat([]string{"0.001"}, 1000)...)...)
+	cmd.ExtraFiles, cmd.Env = []*os.File{open("inherited")}, []string{"LONG=" + strings.Repeat("e", 9000), "END=1"}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	pid, self := int64(cmd.Process.Pid), int64(os.Getpid())
+	for b := []byte(nil); string(b) != "sleep\n"; b, _ = os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) {
+	}
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{})
+	l := &asking{w: w}
+	live := state.New(state.Options{ProcLookup: true})
+	live.SetUsers(nil, nil)
+	w.Begin(AppendTables(nil, &Head{}, live, 1))
+	live.SetLearner(l)
+	now := uint64(1<<62) // after what /proc tells
+	var want []string
+	do := func(tid int64, typ event.Type, params statetest.P) {
+		now++
+		ev := statetest.Event(t, typ, now, tid, params)
+		want = append(want, seen(live, ev))
+		w.Event(ev.Record(), 0, false)
+	}
+	later := statetest.P{"res": 1, "fd": 3}
+	do(pid, event.Read, later) // looks up the process, its parents and their descriptors
+	do(self, event.Read, statetest.P{"res": 1, "fd": int(open("later").Fd())})
+	a, b := open("a").Fd(), open("b").Fd()
+	control := append([]byte{24, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0}, byte(a), 0, 0, 0, byte(b), 0, 0, 0)
+	do(self, event.RecvMsg, statetest.P{"res": 1, "fd": 0, "msgcontrol": string(control)})
+	do(self, event.Write, statetest.P{"res": 1, "fd": int(a)})
+	do(1<<22-1, event.Read, later) // whom nobody knows
+	do(self, event.Close, statetest.P{"res": 0, "fd": int(b)})
+	do(pid, event.ProcExit, nil)
+	if err := w.Close(); err != nil || l.n < 5 {
+		t.Fatalf("/proc told %d times: %v", l.n, err)
+	}
+	for _, ahead := range []bool{false, true} {
+		got, st := []string(nil), state.New(state.Options{HostRoot: "/nonexistent"})
+		s := New(Options{Input: bytes.NewReader(out.Bytes()), State: st, Addrs: map[netip.Addr]struct{}{}})
+		if err := s.Open(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		var ev event.Event
+		for refused := false; ; {
+			next := s.Next
+			if ahead && !refused {
+				next = s.Ahead
+			}
+			err := next(&ev)
+			if refused = errors.Is(err, ErrNoEvent); refused {
+				continue
+			}
+			if err != nil {
+				break
+			}
+			got = append(got, seen(st, &ev))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("replayed (ahead: %v)\n%s\nlive\n%s", ahead, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
