@@ -26,7 +26,7 @@ type asking struct {
 	n int
 }
 
-func (*asking) Users(string, []state.User, []state.Group)      {}
+func (*asking) Users(string, []state.User, []state.Group)     {}
 func (*asking) Container(state.ContainerRef, *state.Metadata) {}
 func (a *asking) Thread(t *state.Thread)                      { a.n++; a.w.Learn(AppendLearned(nil, t)) }
 func (a *asking) FD(p *state.Process, f *state.FD)            { a.n++; a.w.Learn(AppendLearnedFD(nil, p, f)) }
@@ -85,7 +85,7 @@ func TestLearnedReplays(t *testing.T) {
 	live.SetUsers(nil, nil)
 	w.Begin(AppendTables(nil, &Head{}, live, 1))
 	live.SetLearner(l)
-	now := uint64(1<<62) // after what /proc tells
+	now := uint64(1 << 62) // after what /proc tells
 	var want []string
 	do := func(tid int64, typ event.Type, params statetest.P) {
 		now++
