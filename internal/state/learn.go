@@ -125,9 +125,9 @@ func learnable(ev *event.Event, t *Thread) bool {
 	return ok && res >= 0
 }
 
-// lookFD reads a descriptor that no event told of from /proc and enters it; nil if that cannot be done,
-// or does not know it either. What it finds is the descriptor of now: between the event and the look the
-// process may have made another of it.
+// lookFD reads a descriptor that no event told of from /proc, or takes what that told where a capture was made,
+// and enters it; nil if that cannot be done, or does not know it either. What it finds is the descriptor of now:
+// between the event and the look the process may have made another of it.
 func (s *State) lookFD(p *Process, num int64) *FD {
 	if p.PID <= 0 || num < 0 || num >= event.DirectFD || s.held(p, num) {
 		return nil

@@ -26,6 +26,7 @@ type told struct {
 	threads []toldThread
 	fds     []toldFD // of no thread in the list
 	begun   bool     // its event is being applied, or was
+	some    bool     // the lists are not empty
 }
 
 // toldThread is a thread, and the descriptors of its process if it leads one.
@@ -49,12 +50,14 @@ func (l *told) turn(begins bool) {
 		clear(l.fds)
 		l.threads, l.fds = l.threads[:0], l.fds[:0]
 	}
-	l.begun = begins && len(l.threads)+len(l.fds) > 0
+	l.some = len(l.threads)+len(l.fds) > 0
+	l.begun = begins && l.some
 }
 
 // LearnThread gives the state a thread of which /proc told at the event that is applied next. It keeps e.
 func (s *State) LearnThread(e *Entry, h Held) {
 	s.told.turn(false)
+	s.told.some = true
 	if len(s.told.threads) < maxTold {
 		s.told.threads = append(s.told.threads, toldThread{entry: e, held: h})
 	}
@@ -64,6 +67,7 @@ func (s *State) LearnThread(e *Entry, h Held) {
 // with ofThread, as one of the thread that LearnThread gave last. It keeps f.
 func (s *State) LearnFD(pid int64, f *FD, since uint64, ofThread bool) {
 	s.told.turn(false)
+	s.told.some = true
 	list := &s.told.fds
 	if n := len(s.told.threads); ofThread && n > 0 {
 		list = &s.told.threads[n-1].fds

@@ -170,7 +170,9 @@ func (s *State) Reset() { *s = *New(s.opt); s.proc.s = s }
 // What it returns is borrowed until the next Apply.
 func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	s.flush()
-	s.told.turn(true)
+	if s.told.some {
+		s.told.turn(true)
+	}
 	if s.changed != nil {
 		s.changed.Flags &^= FDNameChanged
 		s.changed = nil
