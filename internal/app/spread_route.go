@@ -196,6 +196,19 @@ func (r *router) route(ev *event.Event, out *route) {
 	r.load(out.owner, typ)
 }
 
+// told makes a thread known of which the capture tells where it had to be looked up. All workers are told.
+func (r *router) told(tid, pid int64) {
+	if r.domain(tid) != nil {
+		return
+	}
+	d := r.domain(pid)
+	if d == nil {
+		d = &domain{owner: int(uint64(pid) % uint64(r.workers)), common: true}
+		r.enter(pid, d)
+	}
+	r.enter(tid, d)
+}
+
 // appear is the domain of a thread of which nothing was known when it caused an event.
 func (r *router) appear(ev *event.Event) *domain {
 	tid := ev.TID()

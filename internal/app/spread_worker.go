@@ -128,9 +128,11 @@ func (w *worker) next(ev *event.Event) error {
 		if state.Shared(ev.Type()) && state.NeedsTogether(ev) {
 			w.p.meet(w, func() { w.p.together(ev) })
 		}
+		told := w.state.Told(w.router.told)
 		if w.router.route(ev, &w.way); w.way.lend != 0 {
 			w.lent++
 		}
+		w.way.all = w.way.all || told
 		if w.way.all || w.way.owner == w.id {
 			return nil
 		}

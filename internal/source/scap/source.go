@@ -151,10 +151,6 @@ func (s *Source) Next(ev *event.Event) error {
 		}
 		s.pending = len(block)
 		ok, err := s.decode(ev, block, l)
-		if errors.Is(err, ErrNoEvent) {
-			s.pending = 0 // Next comes by it again
-			return err
-		}
 		if err != nil {
 			return s.ended(s.fail(l.name, err))
 		}
@@ -198,10 +194,7 @@ func (s *Source) decode(ev *event.Event, block []byte, l layout) (ok bool, err e
 	var learned []byte
 	if size := binary.LittleEndian.Uint32(rec[16:]); uint64(size)+8 <= uint64(len(rec)) && !l.short {
 		var a []byte
-		if a, learned = additionsOf(block, rec); len(learned) > 0 && s.ahead {
-			return false, ErrNoEvent
-		}
-		if a != nil {
+		if a, learned = additionsOf(block, rec); a != nil {
 			if a[4]&additionMade != 0 {
 				return false, nil
 			}
