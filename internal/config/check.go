@@ -139,12 +139,7 @@ func (d *Document) check(c *Config) {
 	if c.GRPCOutput.Enabled && !c.GRPC.Enabled {
 		d.report(d.at("grpc_output.enabled"), CodeValue, diag.Warning, "grpc_output is enabled, but grpc is not: nobody can fetch alerts", "set grpc.enabled: true")
 	}
-	if c.HTTPOutput.Enabled && c.HTTPOutput.URL == "" {
-		d.report(d.at("http_output"), CodeValue, diag.Error, "http_output is enabled without a url", "")
-	}
-	if c.Gyr.OTLP.Enabled && c.Gyr.OTLP.Endpoint == "" {
-		d.report(d.at("gyr.otlp"), CodeValue, diag.Error, "gyr.otlp is enabled without an endpoint", "")
-	}
+	d.checkAddresses(c)
 	if c.ProgramOutput.Enabled && strings.TrimSpace(c.ProgramOutput.Program) == "" {
 		d.report(d.at("program_output"), CodeValue, diag.Error, "program_output is enabled without a program", "")
 	}

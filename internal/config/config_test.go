@@ -60,7 +60,7 @@ func TestProblems(t *testing.T) {
 			content: "json_output: maybe\npriority: loud\nrule_matching: some\n",
 			want: `falco.yaml:1:14: error: json_output: "maybe" is not true or false [CONFIG_VALUE]
 falco.yaml:2:11: error: priority: unknown priority "loud" (one of emergency, alert, critical, error, warning, notice, informational, debug) [CONFIG_VALUE]
-falco.yaml:3:16: error: rule_matching: unknown strategy (Falco: Unknown rule matching strategy): "some" is not one of first, all [CONFIG_VALUE]`,
+falco.yaml:3:16: error: rule_matching: Unknown rule matching strategy: "some" is not one of first, all [CONFIG_VALUE]`,
 		},
 		{
 			name:    "not yaml",
@@ -87,6 +87,36 @@ falco.yaml:3:16: error: rule_matching: unknown strategy (Falco: Unknown rule mat
 			content: "http_output: {enabled: true}\nprogram_output: {enabled: true, program: ' '}\n",
 			want: `falco.yaml:1:14: error: http_output is enabled without a url [CONFIG_VALUE]
 falco.yaml:2:17: error: program_output is enabled without a program [CONFIG_VALUE]`,
+		},
+		{
+			name:    "addresses that cannot be",
+			content: "http_output: {enabled: true, url: \"ftp://hidden\"}\nsyslog_output: {enabled: true}\ngyr:\n  syslog: {address: \"host:514\"}\n  otlp: {enabled: true, endpoint: \"http:///v1\"}\n",
+			want: `falco.yaml:1:35: error: http_output.url: the URL has scheme "ftp" (http or https are possible) [CONFIG_VALUE]
+falco.yaml:4:21: error: gyr.syslog.address: "host:514" is not udp://, tcp:// or tls:// with a host and a port [CONFIG_VALUE]
+falco.yaml:5:35: error: gyr.otlp.endpoint: the URL has no host [CONFIG_VALUE]`,
+		},
+		{name: "no scheme is http", content: "http_output: {enabled: true, url: \"sidekick:2801\"}\n"},
+		{
+			name:    "a second document",
+			content: "json_output: true\n---\npriority: loud\n",
+			want:    `falco.yaml:2:1: warning: a second document begins here, only the first one counts [CONFIG_YAML] (take the line "---" or "..." out)`,
+		},
+		{name: "marks of one document", content: "---\njson_output: true\n...\n"},
+		{
+			name:    "a tab",
+			content: "\tjson_output: true\n",
+			want:    "falco.yaml:1:1: error: not valid YAML: found character that cannot start any token [CONFIG_YAML] (YAML is indented with blanks, here is a tab)",
+		},
+		{
+			name:    "merge keys",
+			content: "stdout_output: &on {enabled: true}\nsyslog_output: {<<: *on}\n",
+			want:    `falco.yaml:2:17: error: unknown key "syslog_output.<<" [CONFIG_UNKNOWN_KEY] (merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out)`,
+		},
+		{name: "nothing near", content: "a: 1\n", want: `falco.yaml:1:1: error: unknown key "a" [CONFIG_UNKNOWN_KEY]`},
+		{
+			name:    "an included file without an end",
+			content: "config_files: [/dev/zero]\n",
+			want:    `falco.yaml:1:16: error: cannot read "/dev/zero": it is no regular file [CONFIG_READ]`,
 		},
 		{
 			name:    "what is harmless warns",
@@ -262,4 +292,21 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFileWithoutEnd(t *testing.T) {
+	_, problems := Load(Options{Path: "/dev/zero"})
+	if len(problems) != 1 || problems[0].Message != "cannot read the configuration: larger than 16 MiB" {
+		t.Errorf("problems are %v", problems)
+	}
+}
+
+func TestCompleteURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "sidekick:2801": "http://sidekick:2801", "https://a/b": "https://a/b", `"http://a"`: "http://a", "'a'": "http://a", "ftp://a": "ftp://a",
+	} {
+		if got := completeURL(text); got != want {
+			t.Errorf("completeURL(%q) = %q, want %q", text, got, want)
+		}
+	}
 }

@@ -129,7 +129,10 @@ func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
 			d.checkRemoved(removed(full), k)
 		default:
 			hint := ""
-			if len(d.Problems) < maxProblems { // suggestions take their time
+			switch {
+			case k.Name == "<<":
+				hint = "merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out"
+			case len(d.Problems) < maxProblems: // suggestions take their time
 				hint = diag.DidYouMean(k.Name, keysOf(t))
 			}
 			d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), hint)
@@ -141,7 +144,9 @@ func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
 func keysOf(t reflect.Type) []string {
 	var keys []string
 	for i := range t.NumField() {
-		keys = append(keys, t.Field(i).Tag.Get("yaml"))
+		if tag := t.Field(i).Tag.Get("yaml"); tag != "" && tag != "-" {
+			keys = append(keys, tag)
+		}
 	}
 	return keys
 }

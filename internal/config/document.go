@@ -3,15 +3,10 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -73,7 +68,7 @@ func Read(o Options) *Document {
 		content := o.Content
 		if content == nil {
 			var err error
-			if content, err = os.ReadFile(o.Path); err != nil {
+			if content, err = readFile(o.Path); err != nil {
 				d.report(Pos{File: o.Path}, CodeRead, diag.Error, "cannot read the configuration: "+cause(err), "")
 				return d
 			}
@@ -106,51 +101,6 @@ func (d *Document) report(pos Pos, code string, severity diag.Severity, message,
 		p.Snippet = diag.Line(content, pos.Line)
 	}
 	d.Problems = append(d.Problems, p)
-}
-
-// cause is an error without the path, which the problem names already.
-func cause(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err.Error()
-	}
-	return err.Error()
-}
-
-// yamlLine finds the line in a message of the YAML reader.
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-// parse reads a file's first document, which must be a map; the result is never nil.
-func (d *Document) parse(file string, content []byte) *Value {
-	d.contents[file] = content
-	empty := &Value{Kind: Map, Pos: Pos{File: file}}
-	var node yaml.Node
-	// A last line of blanks and tabs is no reason to refuse a file; Falco's reader accepts it too.
-	trimmed := append(bytes.Clone(bytes.TrimRight(content, " \t\r\n")), '\n')
-	if err := yaml.Unmarshal(trimmed, &node); err != nil {
-		text := err.Error()
-		pos := Pos{File: file}
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			pos.Line, _ = strconv.Atoi(m[1])
-			text = text[len(m[0]):]
-		}
-		d.report(pos, CodeYAML, diag.Error, "not valid YAML: "+text, "")
-		return empty
-	}
-	if len(node.Content) == 0 {
-		return empty
-	}
-	budget := maxValues
-	root, err := d.convert(node.Content[0], file, 0, &budget)
-	switch {
-	case err != nil:
-		d.report(Pos{File: file}, CodeYAML, diag.Error, err.Error(), "")
-	case root.Kind == Map:
-		return root
-	case root.Kind != Null:
-		d.report(root.Pos, CodeYAML, diag.Error, fmt.Sprintf("a configuration is a map of keys, this is %s", root.Kind), "")
-	}
-	return empty
 }
 
 // convert turns a YAML node into a Value.
@@ -308,7 +258,11 @@ func (d *Document) merge(file, main, strategy string, from Pos) {
 		d.report(from, CodeInclude, diag.Error, fmt.Sprintf("config_files includes the main file %q", main), "")
 		return
 	}
-	content, err := os.ReadFile(file)
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		d.report(from, CodeRead, diag.Error, fmt.Sprintf("cannot read %q: it is no regular file", file), "")
+		return
+	}
+	content, err := readFile(file)
 	if err != nil {
 		d.report(from, CodeRead, diag.Error, fmt.Sprintf("cannot read %q: %s", file, cause(err)), "")
 		return

@@ -116,7 +116,8 @@ func choose[T ~string](text string, words ...T) (T, error) {
 // UnmarshalText reads "first" or "all".
 func (m *Matching) UnmarshalText(b []byte) (err error) {
 	if *m, err = choose(string(b), MatchFirst, MatchAll); err != nil {
-		return fmt.Errorf("unknown strategy (Falco: Unknown rule matching strategy): %w", err)
+		// Falco's words, which people search for.
+		return fmt.Errorf("Unknown rule matching strategy: %w", err)
 	}
 	return nil
 }
