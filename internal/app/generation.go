@@ -138,6 +138,7 @@ func (a *App) warnings(g *generation) {
 			a.log.Warn(p.String())
 		}
 	}
+	a.warnIdle(g)
 	if g.engine.Rules() == 0 {
 		a.log.Warn("no rule is enabled, nothing will be reported")
 	}
@@ -146,6 +147,29 @@ func (a *App) warnings(g *generation) {
 	}
 	if names := SyscallNames(g.selected.Inactive); len(names) > 0 && !a.replays() {
 		a.log.Warn("rules need system calls that are not watched (base_syscalls.all: true watches them)", "count", len(names), "calls", strings.Join(names[:min(len(names), 20)], ","))
+	}
+}
+
+// warnIdle says which entries of the configuration are about rules that are not there: a name that is
+// mistyped would leave a rule on, or off, that was meant.
+func (a *App) warnIdle(g *generation) {
+	for _, i := range g.rules.Set.IdleSelection {
+		verb, m := "enable", g.cfg.Rules[i].Enable
+		if m == nil {
+			verb, m = "disable", g.cfg.Rules[i].Disable
+		}
+		var lacks []string
+		if m.Rule != "" {
+			lacks = append(lacks, fmt.Sprintf("no rule is named %q", m.Rule))
+		}
+		if m.Tag != "" {
+			lacks = append(lacks, fmt.Sprintf("no rule has the tag %q", m.Tag))
+		}
+		a.log.Warn(fmt.Sprintf("rules[%d].%s changes nothing: %s", i, verb, strings.Join(lacks, ", ")))
+	}
+	for _, i := range g.rules.Set.IdleAppend {
+		m := g.cfg.AppendOutput[i].Match
+		a.log.Warn(fmt.Sprintf("append_output[%d].match fits no rule: rule %q, source %q, tags %q", i, m.Rule, m.Source, m.Tags))
 	}
 }
 

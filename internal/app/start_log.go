@@ -58,7 +58,11 @@ func (a *App) openLog(context.Context) error {
 func (a *App) sayProblems(problems []diag.Problem) {
 	for _, p := range problems {
 		p.Severity, p.Code = diag.Note, ""
-		a.log.Warn(strings.Replace(p.String(), "note: ", "", 1))
+		text := strings.Replace(p.String(), "note: ", "", 1)
+		if p.Hint != "" {
+			text += " (" + p.Hint + ")"
+		}
+		a.log.Warn(text)
 	}
 }
 

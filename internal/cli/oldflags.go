@@ -67,6 +67,11 @@ func (f *oldFlag) shown() string {
 	return "--" + f.name
 }
 
+// refusal says why the flag is refused, and what to do instead.
+func (f *oldFlag) refusal() error {
+	return fmt.Errorf("removed in Falco %s (%s)", f.since, f.instead)
+}
+
 // oldValue receives the value of an old flag.
 type oldValue struct {
 	o   *options
@@ -88,7 +93,7 @@ func (v *oldValue) Type() string {
 func (v *oldValue) Set(value string) error {
 	f, o := v.row, v.o
 	if f.settings == nil {
-		return fmt.Errorf("removed in Falco %s (%s)", f.since, f.instead)
+		return f.refusal()
 	}
 	settings := f.settings(value)
 	if f.short == "t" && !o.usedOld("t") {

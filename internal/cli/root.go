@@ -114,6 +114,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	}
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
+	cmd.SetFlagErrorFunc(flagError)
 	o.define(cmd)
 	cmd.AddCommand(newDoctor(o, stdout), newReload(o), newStatus(o), newTop(o), newTail(o), newRules(o), newReplay(o), newRecord(o), newConfig(o))
 	cobra.AddTemplateFunc("flags", flagLines)
@@ -133,9 +134,11 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		names = append(names, c.Name())
 	}
 	text := fmt.Sprintf("unknown command %q", args[0])
-	if hint := diag.DidYouMean(args[0], names); hint != "" {
-		text += " (" + hint + ")"
+	hint := diag.DidYouMean(args[0], names)
+	if hint == "" {
+		hint = cmd.CommandPath() + " --help lists all"
 	}
+	text += " (" + hint + ")"
 	return errors.New(text)
 }
 

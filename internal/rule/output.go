@@ -26,10 +26,10 @@ func (p *pass) baseOutput(d *draft) string {
 
 // output adds to the output and parses it. It reports false if the rule is to be left out.
 func (p *pass) output(d *draft, r *Rule) (bool, error) {
-	text := r.OutputText
+	text, own := r.OutputText, r.OutputText
 	for i := range p.c.opts.Append {
 		a := &p.c.opts.Append[i]
-		if !a.applies(d) {
+		if !a.fits(d.source, d.name, d.tags) {
 			continue
 		}
 		if a.Output != "" {
@@ -49,6 +49,9 @@ func (p *pass) output(d *draft, r *Rule) (bool, error) {
 		p.warnTokens(d, r)
 		return true, nil
 	}
+	if p.template(own).err == nil {
+		return false, p.appendFault(d, done.err)
+	}
 	return false, p.outputFault(d, done.err)
 }
 
@@ -61,7 +64,7 @@ func (p *pass) addFields(a *Addition, d *draft, r *Rule) error {
 		}
 		done := p.template(text)
 		if done.err != nil {
-			return p.outputFault(d, done.err)
+			return p.appendFault(d, done.err)
 		}
 		r.Fields = append(r.Fields, Field{Key: added.Key, Template: done.template, Typed: added.Format == ""})
 	}
@@ -76,6 +79,16 @@ func (p *pass) template(text string) output {
 		p.outputs[text] = done
 	}
 	return done
+}
+
+// appendFault reports a mistake that stands in append_output, not in the rule that it shows up at.
+func (p *pass) appendFault(d *draft, err error) error {
+	err = p.outputFault(d, err)
+	var f *fault
+	if errors.As(err, &f) {
+		f.hint = strings.TrimPrefix(f.hint+"; append_output of the configuration adds it", "; ")
+	}
+	return err
 }
 
 // outputFault reports an output that cannot be parsed. A rule may ask to be left out instead, if

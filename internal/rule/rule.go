@@ -71,6 +71,9 @@ type Set struct {
 	Lists  []*List
 	// Problems are the problems of all files, each once.
 	Problems []diag.Problem
+	// IdleSelection and IdleAppend are the entries of Options.Selection and Options.Append that are
+	// about no rule at all.
+	IdleSelection, IdleAppend []int
 	// Files are the results of the files in their order, as the reference reports them: the
 	// problems of all rules loaded so far.
 	Files []FileResult
@@ -244,6 +247,7 @@ func Load(sources []Source, o Options) *Set {
 	set.requirements(c)
 	set.sumUp()
 	applySelection(set, o.Selection)
+	applyIdle(set, o.Append)
 	return set
 }
 
@@ -334,12 +338,12 @@ func (s *Set) Rule(name string) *Rule {
 	return s.Rules[i]
 }
 
-// applies reports whether an addition is meant for the rule.
-func (a *Addition) applies(r *draft) bool {
-	if a.Source != "" && a.Source != r.source || a.Rule != "" && a.Rule != r.name {
+// fits reports whether an addition is meant for the rule of that source and name with these tags.
+func (a *Addition) fits(source, name string, tags []string) bool {
+	if a.Source != "" && a.Source != source || a.Rule != "" && a.Rule != name {
 		return false
 	}
-	return !slices.ContainsFunc(a.Tags, func(tag string) bool { return !slices.Contains(r.tags, tag) })
+	return !slices.ContainsFunc(a.Tags, func(tag string) bool { return !slices.Contains(tags, tag) })
 }
 
 // suggestion is what suggested_output adds for events of a source.

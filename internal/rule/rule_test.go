@@ -265,6 +265,27 @@ func TestAdditions(t *testing.T) {
 	}
 }
 
+// TestIdle checks that entries about no rule are noted, and that a mistake of append_output is said to be one.
+func TestIdle(t *testing.T) {
+	text := "- rule: r\n  condition: evt.type = open\n" + head + "  tags: [x]\n"
+	s := loadText(Options{
+		Selection: []Selection{{Rule: "q"}, {Rule: "r*"}, {Enable: true, Tag: "y"}, {Tag: "x"}},
+		Append:    []Addition{{Suggested: true}, {Rule: "q"}, {Rule: "r"}, {Tags: []string{"x", "y"}}, {Source: "syscall"}},
+	}, text)
+	if got := fmt.Sprint(s.IdleSelection, s.IdleAppend); got != "[0 2] [1 3]" {
+		t.Errorf("idle: %s", got)
+	}
+	for _, a := range []Addition{{Output: "%nope"}, {Fields: []FieldAdded{{Key: "nope"}}}} {
+		s := loadText(Options{Append: []Addition{a}}, text)
+		if len(s.Problems) != 1 || !strings.HasSuffix(s.Problems[0].Hint, "; append_output of the configuration adds it") {
+			t.Errorf("%+v: %v", a, s.Problems)
+		}
+	}
+	if s := loadText(Options{Append: []Addition{{Output: "x"}}}, "- rule: r\n  condition: evt.type = open\n"+strings.Replace(head, "output: o", "output: \"%nope\"", 1)); strings.Contains(s.Problems[0].Hint, "append_output") {
+		t.Errorf("%v", s.Problems[0])
+	}
+}
+
 // TestPositions checks the place that people are shown, which is the true one.
 func TestPositions(t *testing.T) {
 	for _, c := range []struct{ text, want string }{

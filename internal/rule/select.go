@@ -24,10 +24,25 @@ func (s *Selection) matches(r *Rule) bool {
 // stays that of definition; the reference moves a rule that it switches on to the end.
 func applySelection(s *Set, all []Selection) {
 	for i := range all {
+		idle := true
 		for _, r := range s.Rules {
 			if all[i].matches(r) {
-				r.Enabled = all[i].Enable
+				r.Enabled, idle = all[i].Enable, false
 			}
+		}
+		if idle {
+			s.IdleSelection = append(s.IdleSelection, i)
+		}
+	}
+}
+
+// applyIdle notes the entries of append_output that restrict themselves to rules that are not there.
+func applyIdle(s *Set, all []Addition) {
+	for i := range all {
+		a := &all[i]
+		fits := func(r *Rule) bool { return a.fits(r.Source, r.Name, r.Tags) }
+		if (a.Source != "" || a.Rule != "" || len(a.Tags) > 0) && !slices.ContainsFunc(s.Rules, fits) {
+			s.IdleAppend = append(s.IdleAppend, i)
 		}
 	}
 }

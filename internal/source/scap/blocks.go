@@ -139,7 +139,7 @@ func (s *Source) inputEnd(block string, err error) error {
 		return err
 	case errors.Is(err, errShort) && s.w.start == s.w.end && s.w.offset == s.blockAt:
 		if !s.began {
-			return fmt.Errorf("capture: the file is empty")
+			return fmt.Errorf("capture %q: the file is empty", s.o.Path)
 		}
 	case errors.Is(err, errShort), errors.Is(err, io.ErrUnexpectedEOF):
 		if !s.began {
@@ -159,7 +159,7 @@ func (s *Source) inputEnd(block string, err error) error {
 
 // notCapture is the error about files that do not begin as captures do.
 func (s *Source) notCapture(typ blockType) error {
-	return fmt.Errorf("capture: this is not a capture file (it begins with 0x%08x)", uint32(typ))
+	return fmt.Errorf("capture %q: this is not a capture file (it begins with 0x%08x)", s.o.Path, uint32(typ))
 }
 
 // readList reads the entries of the block that is being read, and its end.
