@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,7 +39,10 @@ type Program struct {
 	c      Command
 	format Format
 	buf    []byte
+	ends   []int    // where the lines in buf end
 	run    *running // the one that is kept alive; nil if there is none
+	again  []*alert.Alert
+	held   atomic.Int64 // how many again are, for other goroutines
 }
 
 // NewProgram returns the output; the program is started with the first alert.
@@ -50,10 +55,21 @@ func NewProgram(c Command, f Format) *Program {
 
 // running is a started program.
 type running struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	ended chan struct{} // closed after Wait has returned err
-	err   error
+	cmd    *exec.Cmd
+	in     pipe
+	ended  chan struct{} // closed after Wait has returned err
+	err    error
+	unread int // bytes of its input that nobody has read; set when it has ended
+}
+
+// hasEnded reports whether the program has ended.
+func (r *running) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // start starts the program.
@@ -65,17 +81,22 @@ func (p *Program) start() (*running, error) {
 	cmd.Stderr = errors
 	// Children that the program leaves behind may keep its standard error open for ever.
 	cmd.WaitDelay = time.Second
-	stdin, err := cmd.StdinPipe()
+	stdin, in, err := inputPipe()
 	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = stdin
+	err = cmd.Start()
+	stdin.Close()
+	if err != nil {
+		in.w.Close()
 		return nil, fmt.Errorf("program cannot be started: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		stdin.Close()
-		return nil, fmt.Errorf("program cannot be started: %w", err)
-	}
-	r := &running{cmd: cmd, stdin: stdin, ended: make(chan struct{})}
+	r := &running{cmd: cmd, in: in, ended: make(chan struct{})}
 	go func() {
 		r.err = cmd.Wait()
+		r.unread = r.in.unread()
+		r.in.w.Close() // who still waits for a reader is told
 		errors.flush()
 		close(r.ended)
 	}()
@@ -90,7 +111,7 @@ func (r *running) kill() {
 
 // finish closes the program's input and waits for its end, until ctx ends: then it is killed.
 func (r *running) finish(ctx context.Context) error {
-	r.stdin.Close()
+	r.in.w.Close()
 	select {
 	case <-r.ended:
 		return r.err
@@ -100,11 +121,11 @@ func (r *running) finish(ctx context.Context) error {
 	}
 }
 
-// write passes a text to the program; when ctx ends before it has read it, the program is killed.
-func (r *running) write(ctx context.Context, b []byte) error {
+// write passes lines to the program; when ctx ends before it has read them, the program is killed.
+func (r *running) write(ctx context.Context, b []byte, alerts []*alert.Alert, ends []int) error {
 	stop := context.AfterFunc(ctx, func() { syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) })
 	defer stop()
-	_, err := r.stdin.Write(b)
+	err := r.in.write(b, alerts, ends)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -144,11 +165,11 @@ func (p *Program) Send(ctx context.Context, alerts []*alert.Alert) error {
 // once passes one alert to a program of its own and waits for its end.
 func (p *Program) once(ctx context.Context, r *running, a *alert.Alert) error {
 	p.buf = append(p.format.Append(p.buf[:0], a), '\n')
-	written := r.write(ctx, p.buf)
+	written := r.write(ctx, p.buf, nil, nil)
 	if err := r.finish(ctx); err != nil {
 		return fmt.Errorf("program ended with %w", err)
 	}
-	if errors.Is(written, syscall.EPIPE) {
+	if errors.Is(written, syscall.EPIPE) || errors.Is(written, os.ErrClosed) {
 		return nil // it did what it wanted without reading everything
 	}
 	return written
@@ -157,47 +178,20 @@ func (p *Program) once(ctx context.Context, r *running, a *alert.Alert) error {
 // ensure makes sure that a program runs.
 func (p *Program) ensure() (err error) {
 	if p.run != nil {
-		select {
-		case <-p.run.ended:
-			p.c.Log.Warn("program output ended, it is started again", "with", p.run.err)
-			p.run.stdin.Close()
-		default:
+		if !p.run.hasEnded() {
 			return nil
 		}
+		p.missed(p.run)
+		p.c.Log.Warn("program output ended, it is started again", "with", p.run.err, "alerts that it did not read", len(p.again))
 	}
 	p.run, err = p.start()
 	return err
-}
-
-// stream writes alerts to the program that runs, which is started if need be. One that has ended is
-// started again with the next attempt.
-func (p *Program) stream(ctx context.Context, alerts []*alert.Alert) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := p.ensure(); err != nil {
-		return &output.Failure{Temporary: true, Err: err}
-	}
-	p.buf = p.buf[:0]
-	from := 0
-	for i, a := range alerts {
-		p.buf = append(p.format.Append(p.buf, a), '\n')
-		if i < len(alerts)-1 && len(p.buf) < maxWrite && !p.format.Unbuffered {
-			continue
-		}
-		if err := p.run.write(ctx, p.buf); err != nil {
-			return p.died(ctx, alerts[from:], err)
-		}
-		p.buf, from = p.buf[:0], i+1
-	}
-	return nil
 }
 
 // died tells that the program no longer reads.
 func (p *Program) died(ctx context.Context, left []*alert.Alert, err error) error {
 	r := p.run
 	p.run = nil
-	r.stdin.Close()
 	if ctx.Err() == nil {
 		select {
 		case <-r.ended:
@@ -205,32 +199,17 @@ func (p *Program) died(ctx context.Context, left []*alert.Alert, err error) erro
 		}
 	}
 	r.kill()
+	p.missed(r)
 	if ctx.Err() != nil {
 		return &output.Failure{Left: left, Err: ctx.Err()}
 	}
 	return &output.Failure{Left: left, Temporary: true, Err: fmt.Errorf("program no longer reads: %w (it ended with %v)", err, r.err)}
 }
 
-// Held is 0: what was written is the program's.
-func (p *Program) Held() int { return 0 }
-
-// Drain lets the program that runs end by itself, until ctx ends: then it is killed.
-func (p *Program) Drain(ctx context.Context) int {
-	if p.run == nil {
-		return 0
-	}
-	r := p.run
-	p.run = nil
-	if err := r.finish(ctx); err != nil {
-		p.c.Log.Warn("program output ended", "error", err)
-	}
-	return 0
-}
-
 // Close kills the program if Drain was not called.
 func (p *Program) Close() error {
 	if p.run != nil {
-		p.run.stdin.Close()
+		p.run.in.w.Close()
 		p.run.kill()
 		p.run = nil
 	}

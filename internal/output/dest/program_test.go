@@ -180,3 +180,39 @@ func TestProgramIsKilled(t *testing.T) {
 		})
 	}
 }
+
+// TestProgramUnread ends programs that have not read what was written: it goes to the next one, or is
+// counted as lost, but never gone without a word.
+func TestProgramUnread(t *testing.T) {
+	for _, tt := range []struct {
+		name, line string
+		sent, lost uint64
+		want       string
+	}{
+		{"never reads", "exit 127", 0, 4, ""},
+		{"the second one reads", "if mkdir %[1]s.d 2>/dev/null; then exit 1; fi; cat >>%[1]s", 4, 0, "0\n1\n2\n3\n"},
+		{"reads one line", "read l; echo $l >>%[1]s", 4, 0, "0\n1\n2\n3\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			line := tt.line
+			if strings.Contains(line, "%") {
+				line = fmt.Sprintf(line, out)
+			}
+			var log lockedBuffer
+			p := NewProgram(Command{Line: line, KeepAlive: true, Log: slog.New(slog.NewTextHandler(&log, nil))}, text)
+			q := output.NewQueue(p, output.Options{Batch: 1, Retry: output.Retry{Attempts: 2, First: time.Millisecond}})
+			for i := range 4 {
+				q.Push(&alert.Alert{Output: strconv.Itoa(i)})
+				eventually(t, "it is written", func() bool { s := q.Stats(); return s.Sent+s.Lost() >= uint64(i+1) })
+			}
+			q.Stop(t.Context())
+			if s := q.Stats(); s.Sent != tt.sent || s.Lost() != tt.lost {
+				t.Errorf("counters %+v, log %s", s, log.String())
+			}
+			if b, _ := os.ReadFile(out); strings.ReplaceAll(string(b), "1970-01-01T00:00:00.000000000+0000: Emergency ", "") != tt.want {
+				t.Errorf("got %q, want %q", b, tt.want)
+			}
+		})
+	}
+}
