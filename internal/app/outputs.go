@@ -212,6 +212,17 @@ func (o *outputs) stats() []output.Stats {
 	return all
 }
 
+// lossText names the reasons for which alerts were lost, with how many.
+func lossText(losses []output.Loss) string {
+	var all []string
+	for _, l := range losses {
+		if l.Alerts > 0 {
+			all = append(all, fmt.Sprintf("%d %s", l.Alerts, l.Reason))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // stop lets outputs that get no more alerts write what waits, all at the same time, until ctx ends,
 // and keeps their counters. It reports whether everything was written.
 func (o *outputs) stop(ctx context.Context, stale []*openOutput, log *slog.Logger) bool {
@@ -221,7 +232,7 @@ func (o *outputs) stop(ctx context.Context, stale []*openOutput, log *slog.Logge
 		all.Go(func() {
 			if !p.queue.Stop(ctx) {
 				failed.Store(true)
-				log.Error("output did not take all alerts before the stop", "output", p.row.name, "lost", p.queue.Stats().Losses)
+				log.Error("output did not take all alerts before the stop", "output", p.row.name, "lost", lossText(p.queue.Stats().Losses))
 			}
 		})
 	}

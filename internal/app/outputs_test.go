@@ -12,6 +12,7 @@ import (
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
+	"github.com/gyrfalcon/gyrfalcon/internal/output"
 )
 
 // optionsFor are options for a configuration, which change may alter.
@@ -88,5 +89,12 @@ func TestDestinationRows(t *testing.T) {
 		if again := d.key(&o); first != again {
 			t.Errorf("%s: the key changes by itself", d.name)
 		}
+	}
+}
+
+func TestLossText(t *testing.T) {
+	losses := []output.Loss{{Reason: "queue full", Alerts: 0}, {Reason: "output failed", Alerts: 2}, {Reason: "not written before the stop", Alerts: 1}}
+	if got := lossText(losses); got != "2 output failed, 1 not written before the stop" {
+		t.Error(got)
 	}
 }

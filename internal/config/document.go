@@ -161,10 +161,13 @@ func (d *Document) fill(v *Value, text string) {
 
 // override applies one key=value of the command line.
 func (d *Document) override(option string) {
-	pos := Pos{File: "-o " + option}
 	path, text, found := strings.Cut(option, "=")
+	pos := Pos{File: "-o " + option}
+	if found {
+		pos.File = "-o " + path + "=" + Redact(path, text)
+	}
 	if !found {
-		d.report(pos, CodeOption, diag.Error, fmt.Sprintf("%q is not a setting", option), "write key=value")
+		d.report(pos, CodeOption, diag.Error, fmt.Sprintf("%q is not a setting", path), "write key=value")
 		return
 	}
 	value := &Value{Pos: pos, Plain: true}

@@ -36,10 +36,27 @@ func overlay(def reflect.Value, given *Value) *Value {
 			continue
 		}
 		if v := overlay(def.Field(i), given.Lookup(name)); v != nil {
+			if def.Type().Field(i).Tag.Get("secret") == "values" {
+				v = hidden(v)
+			}
 			merged.Keys = append(merged.Keys, Key{Name: name, Value: v})
 		}
 	}
 	return merged
+}
+
+// hidden is a copy of a value in which nothing is to be shown.
+func hidden(v *Value) *Value {
+	copied := *v
+	copied.Secret = true
+	copied.Items, copied.Keys = slices.Clone(v.Items), slices.Clone(v.Keys)
+	for i := range copied.Items {
+		copied.Items[i] = hidden(copied.Items[i])
+	}
+	for i := range copied.Keys {
+		copied.Keys[i].Value = hidden(copied.Keys[i].Value)
+	}
+	return &copied
 }
 
 // valueOf makes a Value of a default, nil of one that stands for an absent key.
@@ -159,6 +176,8 @@ func (p *shower) value(head, key string, v *Value, indent string) {
 		p.line(head+" []", v)
 	case v.Kind == Null:
 		p.line(head+" null", v)
+	case v.Secret && v.Text != "":
+		p.line(head+" "+quote(Redacted), v)
 	default:
 		p.line(head+" "+scalar(v, Redact(key, v.Text)), v)
 	}
@@ -192,7 +211,10 @@ func quote(text string) string {
 }
 
 // secretKey are the names of keys whose values nobody else should see.
-var secretKey = regexp.MustCompile(`(?i)passw|secret|token|api_?key|credential|^authorization$`)
+var secretKey = regexp.MustCompile(`(?i)passw|secret|token|api[-_]?key|credential|(^|\.)authorization$|(^|\.)headers?($|\.)`)
+
+// secretText finds what commands are given to show who they are.
+var secretText = regexp.MustCompile(`(?i)\b((?:bearer|basic)\s+|[\w-]*(?:passw(?:or)?d|secret|token|api[-_]?key)\w*(?:\s*[=:]\s*|\s+))("[^"]*"|'[^']*'|[^\s"';|&]+)`)
 
 // webAddress finds addresses of servers in a text.
 var webAddress = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'"<>|;]+`)
@@ -200,12 +222,13 @@ var webAddress = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s'"<>|;]+`)
 // Redacted stands where a secret was.
 const Redacted = "[redacted]"
 
-// Redact takes secrets out of the value of a key: all of it if the key's name says so, and of
-// addresses user, path and query, where web hooks keep theirs.
+// Redact takes secrets out of the value of a key: all of it if the key's name says so, of addresses
+// user, path and query, where web hooks keep theirs, and of commands what follows words like Bearer.
 func Redact(key, text string) string {
 	if text != "" && secretKey.MatchString(key) {
 		return Redacted
 	}
+	text = secretText.ReplaceAllString(text, "${1}"+Redacted)
 	return webAddress.ReplaceAllStringFunc(text, func(address string) string {
 		u, err := url.Parse(address)
 		if err != nil {

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -92,5 +93,35 @@ func TestKeys(t *testing.T) {
 	keys := Keys()
 	if len(keys) < 110 || !slices.Contains(keys, "engine.modern_ebpf.buf_size_preset") || !slices.Contains(keys, "rules") {
 		t.Errorf("got %d keys: %v", len(keys), keys)
+	}
+}
+
+// TestShowHidesSecrets looks for secrets where people put them.
+func TestShowHidesSecrets(t *testing.T) {
+	d := Read(Options{Path: "f.yaml", Content: []byte(`
+http_output: {url: "https://u:sekret@h/sekret?t=sekret"}
+program_output: {program: "curl -H 'Authorization: Bearer sekret' -u --token sekret --data password=sekret https://h/sekret"}
+gyr:
+  http: {headers: {X-Foo: sekret, X-API-Key: "sekret"}}
+  otlp: {endpoint: "http://h/sekret", headers: {a: sekret}}
+`), Overrides: []string{"gyr.otlp.headers.b=sekret"}})
+	if text := string(d.Merged().AppendYAML(nil, false)); strings.Contains(text, "sekret") || !strings.Contains(text, "X-Foo:") {
+		t.Error(text)
+	}
+	_, problems := Load(Options{Overrides: []string{"http_output.urll=https://h/sekret", "gyr.http.header.a=sekret", "gyr.http.headers.b={a: sekret}", "gyr.otlp.headers={a: [sekret]}"}})
+	if text := fmt.Sprint(problems); strings.Contains(text, "sekret") || !strings.Contains(text, "urll") {
+		t.Error(text)
+	}
+	for key, text := range map[string]string{
+		"gyr.http.headers.X-Foo": "a", "-o gyr.otlp.headers.b": "a", "x-api-key": "a", "a.authorization": "a",
+	} {
+		if got := Redact(key, text); got != Redacted {
+			t.Errorf("%s is shown as %q", key, got)
+		}
+	}
+	for _, plain := range []string{"jq '{text: .output}' | curl -d @- -X POST", "/usr/bin/token-bucket", "basics of it", "evt.type=open"} {
+		if got := Redact("program", plain); got != plain {
+			t.Errorf("%q is shown as %q", plain, got)
+		}
 	}
 }

@@ -36,11 +36,13 @@ func (k Kind) String() string {
 type Value struct {
 	Pos   Pos
 	Kind  Kind
-	Text  string   // of a Scalar
-	Plain bool     // a Scalar without quotes: it may be a number or a switch
-	Env   string   // name of the first variable that was replaced in a Scalar, "" for none
-	Items []*Value // of a Sequence
-	Keys  []Key    // of a Map, in the order in which they were written
+	Text  string // of a Scalar
+	Plain bool   // a Scalar without quotes: it may be a number or a switch
+	// Secret says that nobody else should see the value.
+	Secret bool
+	Env    string   // name of the first variable that was replaced in a Scalar, "" for none
+	Items  []*Value // of a Sequence
+	Keys   []Key    // of a Map, in the order in which they were written
 }
 
 // Key is one entry of a map.
