@@ -95,6 +95,12 @@ falco.yaml:2:17: error: program_output is enabled without a program [CONFIG_VALU
 falco.yaml:4:21: error: gyr.syslog.address: "host:514" is not udp://, tcp:// or tls:// with a host and a port [CONFIG_VALUE]
 falco.yaml:5:35: error: gyr.otlp.endpoint: the URL has no host [CONFIG_VALUE]`,
 		},
+		{
+			name:      "a list on the command line",
+			content:   "json_output: true",
+			overrides: []string{"load_plugins=[container]"},
+			want:      "-o load_plugins=[container]: error: load_plugins: lists cannot be given as a whole [CONFIG_VALUE] (give each item, as in -o load_plugins[0]=… -o load_plugins[1]=…, or load_plugins[]=… to add one)",
+		},
 		{name: "no scheme is http", content: "http_output: {enabled: true, url: \"sidekick:2801\"}\n"},
 		{
 			name:    "a second document",

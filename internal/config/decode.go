@@ -155,6 +155,10 @@ func keysOf(t reflect.Type) []string {
 func (d *Document) decodeSlice(dst reflect.Value, v *Value, path string) {
 	items := v.Items
 	elem := dst.Type().Elem()
+	if t := strings.TrimSpace(v.Text); v.Kind == Scalar && strings.HasPrefix(v.Pos.File, "-o ") && strings.HasPrefix(t, "[") && strings.HasSuffix(t, "]") {
+		d.report(v.Pos, CodeValue, diag.Error, path+": lists cannot be given as a whole", fmt.Sprintf("give each item, as in -o %s[0]=… -o %s[1]=…, or %s[]=… to add one", path, path, path))
+		return
+	}
 	if v.Kind == Scalar && (elem.Kind() == reflect.String || elem == includeType) {
 		items = []*Value{v}
 	} else if !d.expect(v, Sequence, path) {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -96,7 +97,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.o.Address)
 	if err != nil {
-		return fmt.Errorf("web server: %w (is another program, or another gyr or falco, at webserver.listen_port?)", err)
+		return fmt.Errorf("web server: %w%s", err, listenHint(err))
 	}
 	l = &limited{Listener: l, slots: make(chan struct{}, maxConnections), closed: make(chan struct{})}
 	if secure != nil {
@@ -136,4 +137,17 @@ func (s *Server) Close(ctx context.Context) {
 	if s.listener != nil {
 		_ = s.listener.Close()
 	}
+}
+
+// listenHint is what to do when the server cannot listen.
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return " (is another program, or another gyr or falco, at webserver.listen_port?)"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return " (webserver.listen_address is no address of this machine)"
+	case errors.Is(err, syscall.EACCES):
+		return " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+	}
+	return ""
 }

@@ -148,6 +148,12 @@ func TestConcurrencyIsLimited(t *testing.T) {
 	}
 }
 
+func TestAddressOfAnother(t *testing.T) {
+	if err := New(Options{Address: "192.0.2.77:0"}).Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "no address of this machine") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPortInUse(t *testing.T) {
 	s, _ := start(t, Options{}, nil)
 	other := New(Options{Address: s.Addr().String()})
