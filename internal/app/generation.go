@@ -138,6 +138,9 @@ func (a *App) warnings(g *generation) {
 			a.log.Warn(p.String())
 		}
 	}
+	if absent := g.rules.Absent; len(absent) > 0 {
+		a.log.Info("rules_files: left out, because they are not there: " + strings.Join(absent, ", "))
+	}
 	a.warnIdle(g)
 	if g.engine.Rules() == 0 {
 		a.log.Warn("no rule is enabled, nothing will be reported")

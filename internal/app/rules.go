@@ -29,6 +29,8 @@ type Rules struct {
 	Names []string
 	// Files are all files with their hashes, for metrics.
 	Files []metric.File
+	// Absent are entries of rules_files that do not exist.
+	Absent []string
 }
 
 // errNoRules is what Falco says, too, when it has no rules file.
@@ -54,11 +56,26 @@ func LoadRules(cfg *config.Config, paths []string, cat *field.Catalogue) (*Rules
 	if err != nil {
 		return nil, err
 	}
+	var absent []string
+	if len(paths) == 0 {
+		absent = absentFiles(cfg.RulesFiles)
+	}
 	if len(files) == 0 {
+		if len(absent) > 0 {
+			return nil, fmt.Errorf("%w; not there: %s", errNoRules, strings.Join(absent, ", "))
+		}
 		return nil, errNoRules
 	}
 	sources := readRules(files)
-	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: files, Files: rulesFiles(sources)}, nil
+	return &Rules{Set: rule.Load(sources, ruleOptions(cfg, cat)), Names: files, Files: rulesFiles(sources), Absent: absent}, nil
+}
+
+// absentFiles are the paths that do not exist.
+func absentFiles(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
 }
 
 // readRules reads files of rules; what cannot be read becomes a problem of its file.
