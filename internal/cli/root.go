@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,13 +81,17 @@ type options struct {
 	name string
 }
 
-const rootLong = `Watch this machine: system calls become events, events are tested against rules,
+// rootLong is what the help begins with; it names the program and where it looks for a configuration.
+func (o *options) rootLong() string {
+	paths := o.configPaths()
+	return `Watch this machine: system calls become events, events are tested against rules,
 matches become alerts.
 
-Without options gyr uses ` + gyrConfig + `, else ` + falcoConfig + `, if
+Without options ` + o.name + ` uses ` + paths[0] + `, else ` + paths[1] + `, if
 there is one, and otherwise its own defaults: the rules that are part of the
 program, alerts as text on standard output. Options, configuration and rules are
 those of Falco ` + app.FalcoVersion + `.`
+}
 
 const rootExample = `  sudo gyr                               watch with the embedded rules
   sudo gyr -o json_output=true           the same, alerts as JSON
@@ -105,8 +110,8 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           o.name,
 		Short:         "Runtime security for Linux, compatible with Falco",
-		Long:          rootLong,
-		Example:       rootExample,
+		Long:          o.rootLong(),
+		Example:       strings.ReplaceAll(rootExample, "gyr ", o.name+" "),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,
