@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -314,5 +315,12 @@ func TestCompleteURL(t *testing.T) {
 		if got := completeURL(text); got != want {
 			t.Errorf("completeURL(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestNotice hides what is of the level info, as its order says.
+func TestNotice(t *testing.T) {
+	if n := Level("notice").Slog(); n <= slog.LevelInfo || n >= slog.LevelWarn {
+		t.Errorf("notice is %v", n)
 	}
 }

@@ -56,7 +56,7 @@ var levels = []struct {
 	slog slog.Level
 }{
 	{"emergency", slog.LevelError}, {"alert", slog.LevelError}, {"critical", slog.LevelError},
-	{"error", slog.LevelError}, {"warning", slog.LevelWarn}, {"notice", slog.LevelInfo},
+	{"error", slog.LevelError}, {"warning", slog.LevelWarn}, {"notice", slog.LevelInfo + 1},
 	{"info", slog.LevelInfo}, {"informational", slog.LevelInfo}, {"trace", slog.LevelDebug},
 	{"debug", slog.LevelDebug},
 }
