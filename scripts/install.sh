@@ -91,7 +91,14 @@ put "$here/gyr" "$root$prefix/bin/gyr" 755
 keep "$here/gyr.yaml" "$root/etc/gyr/gyr.yaml"
 for f in "$here"/rules/*.yaml; do keep "$f" "$root/etc/gyr/rules/$(basename "$f")"; done
 rm -f "$sums.old"
-[ -e "$root/etc/default/gyr" ] || put "$here/gyr.default" "$root/etc/default/gyr" 644
+if [ ! -e "$root/etc/default/gyr" ]; then
+	put "$here/gyr.default" "$root/etc/default/gyr" 644
+	# Who comes from Falco keeps its configuration; /etc/gyr is there for the day it is wanted.
+	if [ -e "$root/etc/falco/falco.yaml" ]; then
+		sed -i 's|^GYR_OPTIONS=""$|GYR_OPTIONS="-c /etc/falco/falco.yaml"|' "$root/etc/default/gyr"
+		echo "using the configuration in /etc/falco (change that in $root/etc/default/gyr)"
+	fi
+fi
 put "$here/gyr.logrotate" "$root/etc/logrotate.d/gyr" 644
 for section in 1 5; do
 	for f in "$here/man$section"/*.gz; do put "$f" "$root$prefix/share/man/man$section/$(basename "$f")" 644; done

@@ -134,6 +134,13 @@ grep -q '^# mine$' "$root/etc/gyr/gyr.yaml" || fail "the edited configuration wa
 "$work/unpacked/install.sh" --root "$root" --prefix /usr --uninstall --purge >/dev/null
 lacks /usr/bin/gyr
 lacks /etc/gyr
+mkdir -p "$root/etc/falco"
+printf 'json_output: true\n' >"$root/etc/falco/falco.yaml"
+"$work/unpacked/install.sh" --root "$root" --prefix /usr >"$work/log"
+grep -q 'GYR_OPTIONS="-c /etc/falco/falco.yaml"' "$root/etc/default/gyr" || fail "Falco's configuration is not used"
+"$work/unpacked/install.sh" --root "$root" --prefix /usr --uninstall --purge >/dev/null
+[ -e "$root/etc/falco/falco.yaml" ] || fail "Falco's configuration was removed"
+rm -rf "$root/etc/falco"
 
 say "the unit"
 if command -v systemd-analyze >/dev/null; then
