@@ -47,3 +47,17 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return err
 }
+
+// checkMeant refuses flags that say nothing: an empty name is a variable that nobody has set, and
+// what belongs to a list would start to watch instead.
+func (o *options) checkMeant(cmd *cobra.Command) error {
+	for _, name := range []string{"config", "describe-rule", "list", "pidfile", "plugin-info", "replay"} {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("--%s: the name is empty", name)
+		}
+	}
+	if o.namesOnly && o.list == "" && !o.listEvents {
+		return errors.New("-N: add --list, the names of whose fields it prints")
+	}
+	return nil
+}

@@ -149,7 +149,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // run does what the flags ask for; without any of the printing ones it watches.
 func (o *options) run(ctx context.Context, cmd *cobra.Command) error {
-	if err := o.checkOld(); err != nil {
+	if err := errors.Join(o.checkOld(), o.checkMeant(cmd)); err != nil {
 		return err
 	}
 	if o.pageSize {

@@ -86,7 +86,7 @@ func (p *pass) appendFault(d *draft, err error) error {
 	err = p.outputFault(d, err)
 	var f *fault
 	if errors.As(err, &f) {
-		f.hint = strings.TrimPrefix(f.hint+"; append_output of the configuration adds it", "; ")
+		f.hint = strings.TrimPrefix(f.hint+"; append_output (or -p) adds it", "; ")
 	}
 	return err
 }

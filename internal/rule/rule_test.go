@@ -277,7 +277,7 @@ func TestIdle(t *testing.T) {
 	}
 	for _, a := range []Addition{{Output: "%nope"}, {Fields: []FieldAdded{{Key: "nope"}}}} {
 		s := loadText(Options{Append: []Addition{a}}, text)
-		if len(s.Problems) != 1 || !strings.HasSuffix(s.Problems[0].Hint, "; append_output of the configuration adds it") {
+		if len(s.Problems) != 1 || !strings.HasSuffix(s.Problems[0].Hint, "; append_output (or -p) adds it") {
 			t.Errorf("%+v: %v", a, s.Problems)
 		}
 	}
