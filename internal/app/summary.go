@@ -74,11 +74,16 @@ func (a *App) losses() string {
 		fmt.Fprintf(&b, "Syscall event drop monitoring:\n   - event drop detected: %d occurrences\n   - num times actions taken: %d\n", a.drops.detections.Load(), a.drops.actions.Load())
 	}
 	if a.o.Verbose {
-		if counts {
+		// Of a capture Falco names neither driver nor source.
+		of := ""
+		if !a.replays() {
+			of = "(syscall) "
+		}
+		if counts && !a.replays() {
 			fmt.Fprintf(&b, "Driver Events:%d\nDriver Drops:%d\n", stats.Events, stats.Lost())
 		}
 		spent := cpuTime()
-		fmt.Fprintf(&b, "(syscall) Elapsed time: %.3f, Captured Events: %d, %.2f eps\n", spent.Seconds(), a.events.Load(), float64(a.events.Load())/max(spent.Seconds(), 1e-9))
+		fmt.Fprintf(&b, "%sElapsed time: %.3f, Captured Events: %d, %.2f eps\n", of, spent.Seconds(), a.events.Load(), float64(a.events.Load())/max(spent.Seconds(), 1e-9))
 	}
 	fmt.Fprintf(&b, "Events seen: %d\n", a.events.Load())
 	lost := false
