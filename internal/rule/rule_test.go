@@ -286,6 +286,15 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestSyntaxHint says a mistake once: the YAML library's words are a hint only beside those of Falco's.
+func TestSyntaxHint(t *testing.T) {
+	for text, want := range map[string]string{"a: [": "", "\tfoo": "found character that cannot start any token"} {
+		if p := loadText(Options{}, text).Problems; len(p) != 1 || p[0].Hint != want {
+			t.Errorf("%q: %v, hint %q", text, p, p[0].Hint)
+		}
+	}
+}
+
 // TestPositions checks the place that people are shown, which is the true one.
 func TestPositions(t *testing.T) {
 	for _, c := range []struct{ text, want string }{

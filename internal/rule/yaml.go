@@ -72,10 +72,10 @@ func (f *file) syntaxFault(err error) *fault {
 		line, _ = strconv.Atoi(m[1])
 		message = m[2]
 	}
-	text := message
+	text, hint := message, ""
 	for _, p := range published {
 		if strings.Contains(message, p.ours) {
-			text = p.theirs
+			text, hint = p.theirs, message
 			break
 		}
 	}
@@ -87,7 +87,7 @@ func (f *file) syntaxFault(err error) *fault {
 	return &fault{
 		code:    ErrYAMLParse,
 		message: fmt.Sprintf("yaml-cpp: error at line %d, column %d: %s", row+1, col+1, text),
-		hint:    message,
+		hint:    hint,
 		place:   p.step(last, at),
 	}
 }
