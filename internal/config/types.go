@@ -20,6 +20,9 @@ const (
 	MatchAll   Matching = "all"
 )
 
+// unknownMatching are Falco's words, which people search for.
+const unknownMatching = "Unknown rule matching strategy"
+
 // EngineKind names a source of events.
 type EngineKind string
 
@@ -116,8 +119,7 @@ func choose[T ~string](text string, words ...T) (T, error) {
 // UnmarshalText reads "first" or "all".
 func (m *Matching) UnmarshalText(b []byte) (err error) {
 	if *m, err = choose(string(b), MatchFirst, MatchAll); err != nil {
-		// Falco's words, which people search for.
-		return fmt.Errorf("Unknown rule matching strategy: %w", err)
+		return fmt.Errorf("%s: %w", unknownMatching, err)
 	}
 	return nil
 }
