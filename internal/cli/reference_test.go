@@ -26,7 +26,11 @@ What conditions and outputs can ask of an event. A field that takes an argument 
 	{"events.md", `# Events
 
 What happens, with the parameters that ` + "`evt.arg.NAME`" + ` asks for. Rules see the rows marked ` + "`<`" + `, the end of a
-system call, where its result is known. ` + "`gyr --list-events`" + ` prints the same.
+system call, where its result is known. ` + "`gyr --list-events`" + ` prints the same. What is told of an event by ` + "`gyr`" + ` and by Falco 0.44:
+
+- *decoded*: all its parameters, live and in captures;
+- *generic*: only that the system call was made;
+- *captures*: only captures hold it.
 
 `, []string{"--list-events", "--format", "markdown"}},
 }

@@ -17,6 +17,8 @@ type jsonEvent struct {
 	Dir       string      `json:"dir"`
 	Available bool        `json:"available"`
 	Params    []jsonParam `json:"params"`
+
+	ours, falco string // how gyr and Falco come to know of it
 }
 
 type jsonParam struct {
@@ -34,7 +36,7 @@ func ListEvents(w io.Writer, format ListFormat) error {
 	}
 	out := bufio.NewWriter(w)
 	if format == ListMarkdown {
-		out.WriteString("Falco | Dir | Event\n:-----|:----|:-----\n")
+		out.WriteString("gyr | Falco | Dir | Event\n:---|:------|:----|:-----\n")
 	}
 	for i := range list {
 		e := &list[i]
@@ -44,12 +46,47 @@ func ListEvents(w io.Writer, format ListFormat) error {
 		}
 		line := strings.Join(params, ", ")
 		if format == ListMarkdown {
-			fmt.Fprintf(out, "Yes | `%s` | **%s**(%s)\n", e.Dir, e.Name, line)
+			fmt.Fprintf(out, "%s | %s | `%s` | **%s**(%s)\n", e.ours, e.falco, e.Dir, e.Name, line)
 		} else {
 			fmt.Fprintf(out, "%s %s(%s)\n", e.Dir, e.Name, line)
 		}
 	}
 	return out.Flush()
+}
+
+// How an event is told.
+const (
+	toldDecoded  = "decoded"
+	toldGeneric  = "generic"
+	toldCaptures = "captures"
+)
+
+// pageFault and signalDeliver are events of tracepoints.
+const (
+	pageFault     event.Type = 290
+	signalDeliver event.Type = 232
+)
+
+// liveTraces are the events that no system call causes and that are told live.
+var liveTraces = map[event.Type]bool{event.ProcExit: true, event.Switch: true, pageFault: true, signalDeliver: true}
+
+// enterLive are the enter events that Falco's programs still send, against threads that change a path meanwhile.
+var enterLive = map[event.Type]bool{
+	event.OpenEnter: true, event.CreatEnter: true, event.OpenAtEnter: true, event.OpenAt2Enter: true, event.ConnectEnter: true,
+}
+
+// told says how gyr and Falco come to know of an event with a row of its own.
+func told(info *event.Info) (ours, falco string) {
+	call := info.IsSyscall()
+	switch {
+	case info.Code >= event.FirstOwn:
+		return toldDecoded, toldGeneric
+	case call && !info.Code.IsEnter(), liveTraces[info.Code], info.Category&event.CatIter != 0:
+		return toldDecoded, toldDecoded
+	case enterLive[info.Code], !call:
+		return toldCaptures, toldDecoded
+	}
+	return toldCaptures, toldCaptures
 }
 
 func listedEvents() []jsonEvent {
@@ -58,12 +95,16 @@ func listedEvents() []jsonEvent {
 	for i := range infos {
 		info := &infos[i]
 		if info.Code > event.Generic && info.Flags&(event.OldVersion|event.Unused) == 0 && info.Category.Base() != event.CatUnknown {
-			list = append(list, listedEvent(info, info.Name))
+			e := listedEvent(info, info.Name)
+			e.ours, e.falco = told(info)
+			list = append(list, e)
 		}
 	}
 	for i := range event.Syscalls() {
 		if sc := &event.Syscalls()[i]; sc.Event == event.Generic {
-			list = append(list, listedEvent(&infos[event.Generic], sc.Name))
+			e := listedEvent(&infos[event.Generic], sc.Name)
+			e.ours, e.falco = toldGeneric, toldGeneric
+			list = append(list, e)
 		}
 	}
 	return list
