@@ -20,6 +20,7 @@ type ListFormat uint8
 const (
 	ListText ListFormat = iota
 	ListMarkdown
+	ListManual // of events: as markdown, with what gyr and Falco tell of each
 	ListJSON
 )
 

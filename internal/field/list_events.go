@@ -35,7 +35,10 @@ func ListEvents(w io.Writer, format ListFormat) error {
 		return listJSON(w, map[string]any{"events": list})
 	}
 	out := bufio.NewWriter(w)
-	if format == ListMarkdown {
+	switch format {
+	case ListMarkdown:
+		out.WriteString("Falco | Dir | Event\n:-----|:----|:-----\n")
+	case ListManual:
 		out.WriteString("gyr | Falco | Dir | Event\n:---|:------|:----|:-----\n")
 	}
 	for i := range list {
@@ -45,9 +48,12 @@ func ListEvents(w io.Writer, format ListFormat) error {
 			params[n] = p.Type + " " + p.Name
 		}
 		line := strings.Join(params, ", ")
-		if format == ListMarkdown {
+		switch format {
+		case ListMarkdown:
+			fmt.Fprintf(out, "Yes | `%s` | **%s**(%s)\n", e.Dir, e.Name, line)
+		case ListManual:
 			fmt.Fprintf(out, "%s | %s | `%s` | **%s**(%s)\n", e.ours, e.falco, e.Dir, e.Name, line)
-		} else {
+		default:
 			fmt.Fprintf(out, "%s %s(%s)\n", e.Dir, e.Name, line)
 		}
 	}

@@ -88,13 +88,14 @@ func TestListShowsEverything(t *testing.T) {
 }
 
 func TestListEvents(t *testing.T) {
-	for _, format := range []ListFormat{ListText, ListMarkdown, ListJSON} {
+	for _, format := range []ListFormat{ListText, ListMarkdown, ListJSON, ListManual} {
 		var b bytes.Buffer
 		if err := ListEvents(&b, format); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range map[ListFormat][]string{
 			ListText:     {"< close(ERRNO res, FD fd, FLAGS8 io_uring)\n", "> procexit(", "< sync(SYSCALLID ID, UINT16 nativeID)\n"},
+			ListManual:   {"gyr | Falco | Dir | Event\n", "decoded | decoded | `<` | **close**(ERRNO res, FD fd, FLAGS8 io_uring)\n", "decoded | generic | `<` | **fsopen**(", "generic | generic | `<` | **sync**(", "captures | decoded | `>` | **open**("},
 			ListMarkdown: {"Falco | Dir | Event\n", "Yes | `<` | **close**(ERRNO res, FD fd, FLAGS8 io_uring)\n"},
 			ListJSON:     {`"name": "close"`},
 		}[format] {
