@@ -99,6 +99,9 @@ type Handover struct {
 	m       int
 }
 
+// keptFDs is for how many descriptors a Handover keeps memory.
+const keptFDs = 1024
+
 // fill copies what only the State knows whose own the process is.
 func (h *Handover) fill(p *Process) {
 	h.found = true
@@ -118,6 +121,9 @@ func (h *Handover) fill(p *Process) {
 		h.m++
 	}
 	h.n = 0
+	if len(h.fds) > keptFDs {
+		h.fds = nil
+	}
 	p.FDs.Each(func(f *FD) bool {
 		if h.n == len(h.fds) {
 			h.fds = append(h.fds, FD{})
