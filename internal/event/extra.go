@@ -68,8 +68,13 @@ const (
 	mknodAt Type = 417
 )
 
+// mountData is what mount tells the file system: the options of an overlay name its layers. Up to 4095 bytes, none for
+// file systems that take no text.
+var mountData = Param{Name: "data", Type: CharBuf}
+
 // appendExtra adds the parameters to the table.
 func appendExtra(t *[NumTypes]Info) {
+	t[Mount].Params = append(append([]Param(nil), t[Mount].Params...), mountData)
 	for code, two := range resolved {
 		params := append([]Param(nil), t[code].Params...)
 		params = append(params, Param{Name: ParamRealPath, Type: FSPath})

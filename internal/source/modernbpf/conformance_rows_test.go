@@ -209,6 +209,7 @@ var callRows = []callRow{
 
 	// Mounts.
 	{"mount", bad, a{"what", nowhere, "tmpfs", 2, 0}, w{"dev": "what", "dir": nowhere, "type": "tmpfs", "flags": 2}},
+	{"mount", bad, a{"what", nowhere, "overlay", 0, "lowerdir=/a:/b"}, w{"dev": "what", "dir": nowhere, "type": "overlay", "flags": 0, "data": "lowerdir=/a:/b"}},
 	{"umount2", bad, a{nowhere, 2}, w{"name": nowhere, "flags": 2}},
 	{"fsopen", good, a{"tmpfs", 1}, w{"fsname": "tmpfs", "flags": 1}},
 	{"fsopen", bad, a{"nosuchfs", 0}, w{"fsname": "nosuchfs", "flags": 0}},

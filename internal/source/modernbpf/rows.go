@@ -146,7 +146,7 @@ var publishedRows = []row{
 	plain("getcwd", event.GetCwd, result, text(0)),
 	plain("chdir", event.Chdir, result, text(0)),
 	plain("fchdir", event.Fchdir, result, fd(0)),
-	onPath("mount", event.Mount, result, text(0), text(1), text(2), u32(3)),
+	onPath("mount", event.Mount, result, text(0), text(1), text(2), u32(3), text(4)),
 	onPath("umount2", event.Umount2, result, text(0), u32(1)),
 
 	// Waiting.
