@@ -97,9 +97,13 @@ func through(t *testing.T, p *spread) uint64 {
 
 // TestSpreadGoesOver changes the rules in the midst of a replay: all workers go over before the same event.
 func TestSpreadGoesOver(t *testing.T) {
-	const events = 150_000
+	const events = 100_000
 	file := manyOpens(t, events)
-	for _, workers := range []int{2, 3, MaxWorkers + 5} {
+	counts := []int{2, 3, MaxWorkers + 5}
+	if testing.Short() {
+		counts = counts[1:2]
+	}
+	for _, workers := range counts {
 		var counters engine.Counters
 		one, two := every(t, "one", &counters), every(t, "two", &counters)
 		next, changed, last := uint64(1), uint64(0), "one"
@@ -139,7 +143,7 @@ func TestSpreadGoesOver(t *testing.T) {
 // TestSpreadStops stops a replay, and closes another one, in the midst: nobody waits for ever, and what had
 // happened is told in order.
 func TestSpreadStops(t *testing.T) {
-	file := manyOpens(t, 100_000)
+	file := manyOpens(t, 50_000)
 	for _, stop := range []bool{true, false} {
 		last := uint64(0)
 		p := spreadOver(t, file, 2, every(t, "one", nil), func(a *alert.Alert) {
@@ -169,7 +173,7 @@ func TestSpreadStops(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("it does not end")
 		}
-		if stop && (last == 0 || last > 100_000) {
+		if stop && (last == 0 || last > 50_000) {
 			t.Errorf("the last alert is of event %d", last)
 		}
 	}
