@@ -124,6 +124,28 @@ func TestRefusedReloadsChangeNothing(t *testing.T) {
 	}
 }
 
+// A reload with keys that nobody knows happens, and says so with their place and suggestion.
+func TestReloadWarnsOfUnknownKeys(t *testing.T) {
+	var content string
+	r := begin(t, func(r *reloaded, o *Options) {
+		o.Reread = func() (*config.Config, []diag.Problem) {
+			cfg := *r.cfg
+			_, problems := config.Load(config.Options{Path: "falco.yaml", Content: []byte(content)})
+			return &cfg, problems
+		}
+	})
+	content = "jsn_output: T000\n"
+	r.write(t, rulesNamed("b"))
+	r.load(t, "")
+	content = "gyr: {contol: 1}\n"
+	r.load(t, "the configuration cannot be used: falco.yaml:1:7: unknown key \"gyr.contol\"")
+	r.finish(t)
+	want := "warning: falco.yaml:1:1: unknown key \"jsn_output\", ignored\n  jsn_output: …\n  ^\n  hint: did you mean json_output?\n"
+	if log := r.log.String(); !strings.Contains(log, want) || strings.Contains(log, "T000") {
+		t.Errorf("no %q in the log:\n%s", want, log)
+	}
+}
+
 func TestReloadSelectsWithoutGap(t *testing.T) {
 	r := begin(t, nil)
 	rule := func(call string) string {

@@ -54,15 +54,20 @@ func (a *App) openLog(context.Context) error {
 	return nil
 }
 
-// sayProblems says what was ignored in a configuration.
+// sayProblems says what was ignored in a configuration. Only of unknown keys the line is shown, cut
+// behind the key: other lines may hold secrets.
 func (a *App) sayProblems(problems []diag.Problem) {
 	for _, p := range problems {
+		shown := p.Code == config.CodeKey && p.Snippet != ""
 		p.Severity, p.Code = diag.Note, ""
-		text := strings.Replace(p.String(), "note: ", "", 1)
-		if p.Hint != "" {
-			text += " (" + p.Hint + ")"
+		text := p.Text()
+		if !shown {
+			text = p.String()
+			if p.Hint != "" {
+				text += " (" + p.Hint + ")"
+			}
 		}
-		a.log.Warn(text)
+		a.log.Warn(strings.Replace(text, "note: ", "", 1))
 	}
 }
 

@@ -23,7 +23,9 @@ const configShowExample = `  gyr config show                        everything
   gyr config show engine json_output     some keys`
 
 const configCheckLong = `Read the configuration as gyr would and print every mistake in it with its
-place. The exit code is 1 if it cannot be used; warnings alone leave it 0.`
+place. The exit code is 1 if it cannot be used, and if it has a key that nobody
+knows: gyr itself would start, warn and ignore the key, but a setting that was
+meant would not hold. Other warnings leave it 0.`
 
 // newConfig builds the command that groups what is done with the configuration.
 func newConfig(o *options) *cobra.Command {
@@ -139,12 +141,15 @@ func newConfigCheck(o *options) *cobra.Command {
 func (o *options) checkConfig() error {
 	path, _ := o.findConfig()
 	cfg, problems := config.Load(config.Options{Path: path, Overrides: o.settings()})
-	failed, warned := 0, 0
+	failed, unknown, warned := 0, 0, 0
 	for _, p := range problems {
 		fmt.Fprintln(o.stdout, p.Text())
-		if p.Severity == diag.Error {
+		switch {
+		case p.Severity == diag.Error:
 			failed++
-		} else {
+		case p.Code == config.CodeKey:
+			unknown++
+		default:
 			warned++
 		}
 	}
@@ -157,7 +162,10 @@ func (o *options) checkConfig() error {
 	}
 	switch {
 	case failed > 0:
-		fmt.Fprintf(o.stdout, "%s: %d errors, %d warnings\n", what, failed, warned)
+		fmt.Fprintf(o.stdout, "%s: %d errors, %d warnings\n", what, failed, warned+unknown)
+		return errSaid
+	case unknown > 0:
+		fmt.Fprintf(o.stdout, "%s: %d unknown keys, %d other warnings; gyr would start and ignore these keys\n", what, unknown, warned)
 		return errSaid
 	case warned > 0:
 		fmt.Fprintf(o.stdout, "%s: usable, %d warnings\n", what, warned)

@@ -160,7 +160,7 @@ func (d *Document) check(c *Config) {
 		if d.Root.Lookup("rules_files") == nil {
 			c.RulesFiles = c.RulesFile
 		}
-		d.report(d.at("rules_file"), CodeKey, diag.Warning, "rules_file is deprecated", "use rules_files")
+		d.report(d.at("rules_file"), CodeDeprecated, diag.Warning, "rules_file is deprecated", "use rules_files")
 	}
 }
 

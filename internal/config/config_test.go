@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,17 +40,17 @@ func TestProblems(t *testing.T) {
 		want          string
 	}{
 		{name: "empty", want: "falco.yaml: warning: the configuration is empty [CONFIG_EMPTY]"},
-		{name: "no key of its own", content: "\"-\": 1", want: `falco.yaml:1:1: error: unknown key "-" [CONFIG_UNKNOWN_KEY]`},
+		{name: "no key of its own", content: "\"-\": 1", want: `falco.yaml:1:1: warning: unknown key "-", ignored [CONFIG_UNKNOWN_KEY]`},
 		{name: "null values keep defaults", content: "engine:\nfile_output:\n  filename:\n"},
 		{
 			name:    "unknown key",
 			content: "json_output: true\nfalco_libss:\n  x: 1\n",
-			want:    `falco.yaml:2:1: error: unknown key "falco_libss" [CONFIG_UNKNOWN_KEY] (did you mean falco_libs?)`,
+			want:    `falco.yaml:2:1: warning: unknown key "falco_libss", ignored [CONFIG_UNKNOWN_KEY] (did you mean falco_libs?)`,
 		},
 		{
 			name:    "unknown nested key",
 			content: "file_output:\n  enabled: true\n  file_name: x\n",
-			want:    `falco.yaml:3:3: error: unknown key "file_output.file_name" [CONFIG_UNKNOWN_KEY] (did you mean filename?)`,
+			want:    `falco.yaml:3:3: warning: unknown key "file_output.file_name", ignored [CONFIG_UNKNOWN_KEY] (did you mean filename?)`,
 		},
 		{
 			name:    "wrong kind",
@@ -117,9 +118,23 @@ falco.yaml:5:35: error: gyr.otlp.endpoint: the URL has no host [CONFIG_VALUE]`,
 		{
 			name:    "merge keys",
 			content: "stdout_output: &on {enabled: true}\nsyslog_output: {<<: *on}\n",
-			want:    `falco.yaml:2:17: error: unknown key "syslog_output.<<" [CONFIG_UNKNOWN_KEY] (merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out)`,
+			want:    `falco.yaml:2:17: warning: unknown key "syslog_output.<<", ignored [CONFIG_UNKNOWN_KEY] (merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out)`,
 		},
-		{name: "nothing near", content: "a: 1\n", want: `falco.yaml:1:1: error: unknown key "a" [CONFIG_UNKNOWN_KEY]`},
+		{
+			name:    "ours are not ignored",
+			content: "gyr:\n  log: {fromat: json}\ngyrr: {}\n",
+			want: `falco.yaml:2:9: error: unknown key "gyr.log.fromat" [CONFIG_UNKNOWN_KEY] (did you mean format?)
+falco.yaml:3:1: warning: unknown key "gyrr", ignored [CONFIG_UNKNOWN_KEY] (did you mean gyr?)`,
+		},
+		{
+			name:    "variables that are not set",
+			content: "json_output: ${UNSET}\nfalco_libs: {snaplen: '${UNSET}'}\nsyscall_event_drops:\n  rate: ${UNSET}\nhttp_output:\n  url: ${UNSET}\npriority: ${UNSET}\n",
+			want: `falco.yaml:7:11: error: priority: unknown priority "" (one of emergency, alert, critical, error, warning, notice, informational, debug) [CONFIG_VALUE]
+falco.yaml:1:14: warning: json_output: the environment has no UNSET, the default holds [CONFIG_VALUE]
+falco.yaml:2:23: warning: falco_libs.snaplen: the environment has no UNSET, the default holds [CONFIG_VALUE]
+falco.yaml:4:9: warning: syscall_event_drops.rate: the environment has no UNSET, the default holds [CONFIG_VALUE]`,
+		},
+		{name: "nothing near", content: "a: 1\n", want: `falco.yaml:1:1: warning: unknown key "a", ignored [CONFIG_UNKNOWN_KEY]`},
 		{
 			name:    "an included file without an end",
 			content: "config_files: [/dev/zero]\n",
@@ -177,7 +192,7 @@ falco.yaml:2:1: warning: syscall_buf_size_preset: removed in Falco 0.38, counts 
 		},
 		{
 			name: "override of an unknown key", overrides: []string{"jsn_output=true"},
-			want: `-o jsn_output=true: error: unknown key "jsn_output" [CONFIG_UNKNOWN_KEY] (did you mean json_output?)`,
+			want: `-o jsn_output=true: warning: unknown key "jsn_output", ignored [CONFIG_UNKNOWN_KEY] (did you mean json_output?)`,
 		},
 		{
 			name:    "selections",
@@ -322,5 +337,26 @@ func TestCompleteURL(t *testing.T) {
 func TestNotice(t *testing.T) {
 	if n := Level("notice").Slog(); n <= slog.LevelInfo || n >= slog.LevelWarn {
 		t.Errorf("notice is %v", n)
+	}
+}
+
+// The line that is shown of an unknown key ends behind the key, and has no other values before it.
+func TestUnknownKeyLine(t *testing.T) {
+	tests := []struct{ content, want string }{
+		{"x: T000", "x: …"},
+		{"\"x:y\": T000", "\"x: …"},
+		{"x:\n  y: T000", "x:"},
+		{"http_output: {x: T000}", "http_output: {x: …"},
+		{"plugins:\n- x: T000", "- x: …"},
+		{"http_output: {url: T000, x: T000}", ""},
+		{"{\"http_output\":{\"url\":\"T000\",\"x\":1}}", ""},
+		{"? x\n: T000", ""},
+	}
+	for _, tt := range tests {
+		_, problems := Load(Options{Path: "f.yaml", Content: []byte(tt.content)})
+		i := slices.IndexFunc(problems, func(p diag.Problem) bool { return p.Code == CodeKey })
+		if i < 0 || problems[i].Snippet != tt.want {
+			t.Errorf("%q: got %+v, want the line %q", tt.content, problems, tt.want)
+		}
 	}
 }

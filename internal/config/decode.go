@@ -74,6 +74,8 @@ func (d *Document) decode(dst reflect.Value, v *Value, path string) {
 	case dst.Type() == includeType && v.Kind == Scalar:
 		dst.Set(reflect.ValueOf(Include{Path: v.Text}))
 		return
+	case d.unset(dst, v, path):
+		return
 	case dst.Addr().Type().Implements(textUnmarshaler):
 		if d.expect(v, Scalar, path) {
 			if err := dst.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.Text)); err != nil {
@@ -98,6 +100,20 @@ func (d *Document) decode(dst reflect.Value, v *Value, path string) {
 	default:
 		d.decodeScalar(dst, v, path)
 	}
+}
+
+// unset reports whether v is to be a switch or a number, and comes from an environment variable that
+// is not set. Falco takes the default then, and files are written with that in mind.
+func (d *Document) unset(dst reflect.Value, v *Value, path string) bool {
+	if v.Kind != Scalar || v.Text != "" || v.Env == "" {
+		return false
+	}
+	switch dst.Kind() {
+	case reflect.Bool, reflect.Int64, reflect.Float64:
+		d.report(v.Pos, CodeValue, diag.Warning, fmt.Sprintf("%s: the environment has no %s, the default holds", path, v.Env), "")
+		return true
+	}
+	return false
 }
 
 // expect reports a value of another kind than wanted.
@@ -128,17 +144,32 @@ func (d *Document) decodeStruct(dst reflect.Value, v *Value, path string) {
 		case removed(full) != nil:
 			d.checkRemoved(removed(full), k)
 		default:
-			hint := ""
-			switch {
-			case k.Name == "<<":
-				hint = "merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out"
-			case len(d.Problems) < maxProblems: // suggestions take their time
-				hint = diag.DidYouMean(k.Name, keysOf(t))
-			}
-			d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), hint)
+			d.unknown(k, full, t)
 		}
 	}
 }
+
+// unknown reports a key that the struct does not have. Falco only logs such keys, and a file with an
+// anchor's definition, or with a key of a newer Falco, must go on working: it is a mistake for those
+// who check the file, not a reason to watch nothing. Keys below gyr are ours alone, and no older file
+// can have them by habit.
+func (d *Document) unknown(k Key, full string, t reflect.Type) {
+	hint := ""
+	switch {
+	case k.Name == "<<":
+		hint = "merge keys are not part of YAML 1.2, and Falco does not know them: write the keys out"
+	case len(d.Problems) < maxProblems: // suggestions take their time
+		hint = diag.DidYouMean(k.Name, keysOf(t))
+	}
+	if own(full) {
+		d.report(k.Pos, CodeKey, diag.Error, fmt.Sprintf("unknown key %q", full), hint)
+		return
+	}
+	d.report(k.Pos, CodeKey, diag.Warning, fmt.Sprintf("unknown key %q, ignored", full), hint)
+}
+
+// own reports whether a key stands below gyr.
+func own(full string) bool { return strings.HasPrefix(full, "gyr.") }
 
 // keysOf lists the keys of a struct.
 func keysOf(t reflect.Type) []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ const (
 	CodeRead        = "CONFIG_READ"        // a file cannot be read
 	CodeYAML        = "CONFIG_YAML"        // a file is not YAML, or not a map
 	CodeKey         = "CONFIG_UNKNOWN_KEY" // nobody knows the key
+	CodeDeprecated  = "CONFIG_DEPRECATED"  // a key that has a better name
 	CodeValue       = "CONFIG_VALUE"       // a value of the wrong kind or out of its range
 	CodeOption      = "CONFIG_OPTION"      // an override of the command line cannot be read
 	CodeInclude     = "CONFIG_INCLUDE"     // config_files cannot be followed
@@ -99,8 +101,32 @@ func (d *Document) report(pos Pos, code string, severity diag.Severity, message,
 	p := diag.Problem{File: pos.File, Line: pos.Line, Col: pos.Col, Code: code, Severity: severity, Message: message, Hint: hint}
 	if content, ok := d.contents[pos.File]; ok && pos.Line > 0 {
 		p.Snippet = diag.Line(content, pos.Line)
+		if code == CodeKey {
+			p.Snippet = upToKey(p.Snippet, pos.Col)
+		}
 	}
 	d.Problems = append(d.Problems, p)
+}
+
+// harmless is what may stand before a key in its line and be shown: nothing, or the key of its map.
+var harmless = regexp.MustCompile(`^[\s\w."'-]*(:\s*)?\{?\s*$`)
+
+// upToKey is a line without what follows the key at a column, "" if other values stand before it:
+// nobody knows whether the value of an unknown key is a secret, and the line goes to logs.
+func upToKey(line string, col int) string {
+	begin := min(max(col-1, 0), len(line))
+	if !harmless.MatchString(line[:begin]) {
+		return ""
+	}
+	end := strings.IndexByte(line[begin:], ':')
+	if end < 0 {
+		return ""
+	}
+	end += begin + 1
+	if strings.TrimSpace(line[end:]) == "" {
+		return line
+	}
+	return line[:end] + " …"
 }
 
 // convert turns a YAML node into a Value.

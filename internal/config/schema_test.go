@@ -88,7 +88,7 @@ func TestFalcoKeys(t *testing.T) {
 		}
 		_, problems := Load(Options{Path: "f.yaml", Content: d.Root.AppendJSON(nil)})
 		for _, p := range problems {
-			if p.Code == CodeKey && key != "rules_file" {
+			if p.Code == CodeKey {
 				t.Errorf("%s: %s", key, p.Message)
 			}
 		}
