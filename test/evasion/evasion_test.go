@@ -140,8 +140,8 @@ func TestEvasion(t *testing.T) {
 	}
 	if err := w.stop(); err != nil {
 		t.Errorf("%v\n%s", err, w.log.String())
-	} else if guestPrograms != "" && t.Failed() {
-		t.Logf("gyr says:\n%s", w.log.String())
+	} else if t.Failed() {
+		t.Logf("gyr says:\n%s\nof nobody in the table:\n%s", w.log.String(), strings.Join(w.unmarked(), "\n"))
 	}
 	for _, line := range w.bad {
 		if strings.Contains(line, "forged") || strings.HasPrefix(line, "{") {

@@ -4,7 +4,6 @@ package evasion
 
 import (
 	"os"
-	"os/exec"
 )
 
 var processRows = []row{
@@ -67,8 +66,8 @@ var processRows = []row{
 	{ID: "N11/read", Technique: "a shell's own read: no exec", Do: shell("read x < /etc/shadow"), Rules: secretRead, Witness: realSecret, Field: "fd.path.real"},
 	{ID: "N11/tcp", Technique: "a shell's own connection: /dev/tcp", Do: shell("(exec 3<>/dev/tcp/127.0.0.2/9) 2>/dev/null; true"), Rules: []string{"Shell opens network connection by itself"}, Field: "proc.args"},
 	{ID: "N11/kill", Technique: "a shell's own kill", Do: func(s *scene) error {
-		agent := exec.Command(s.as("osqueryd", s.actor), "sleep", "10s")
-		if err := agent.Start(); err != nil {
+		agent, err := s.agent()
+		if err != nil {
 			return err
 		}
 		defer agent.Wait()

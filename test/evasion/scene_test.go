@@ -4,6 +4,7 @@ package evasion
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -91,6 +92,38 @@ func (s *scene) finish(cmd *exec.Cmd) error {
 // act lets the evader do something in the scene's directory.
 func (s *scene) act(in place, name string, args ...string) error {
 	return s.run(in, append([]string{s.evader, name, s.dir}, args...)...)
+}
+
+// agent starts something that bears the name of a security agent, and returns once it runs: a start
+// returns before the program has its name.
+func (s *scene) agent() (*exec.Cmd, error) {
+	data, err := os.ReadFile("/bin/cat")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(s.path("osqueryd"), data, 0o755); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(s.path("osqueryd"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	if _, err = in.Write([]byte{'r'}); err == nil {
+		_, err = out.Read(make([]byte, 1))
+	}
+	if err != nil {
+		_ = cmd.Process.Kill()
+		return nil, errors.Join(err, cmd.Wait())
+	}
+	return cmd, nil
 }
 
 // barrier brings an alert and waits for it: whatever happened before has been judged by then, since

@@ -200,6 +200,19 @@ func (w *watcher) about(mark string) map[string][]string {
 	return found
 }
 
+// unmarked returns the alerts that bear no row's mark, the last hundred of them: what a row lacks may be
+// among them.
+func (w *watcher) unmarked() (lines []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.alerts {
+		if !strings.Contains(a.Output, "ev-") {
+			lines = append(lines, a.Rule+": "+a.Output)
+		}
+	}
+	return lines[max(0, len(lines)-100):]
+}
+
 // stop ends gyr as a user would.
 func (w *watcher) stop() error {
 	if err := w.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -244,7 +244,9 @@ func chmodBy(by func(path string) error) func(string, []string) error {
 	}
 }
 
-// withAgent starts something that bears the name of a security agent.
+// withAgent starts something that bears the name of a security agent, and does something to it once it
+// runs: who starts a program goes on when the kernel closes its descriptors, which is before the program
+// has its name and the exec is over.
 func withAgent(do func(pid int) error) error {
 	dir, err := os.MkdirTemp("", "agent")
 	if err != nil {
@@ -252,15 +254,29 @@ func withAgent(do func(pid int) error) error {
 	}
 	defer os.RemoveAll(dir)
 	agent := filepath.Join(dir, "osqueryd")
-	if err := copyFile("/bin/sleep", agent); err != nil {
+	if err := copyFile("/bin/cat", agent); err != nil {
 		return err
 	}
-	cmd := exec.Command(agent, "10")
+	cmd := exec.Command(agent)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
+	if _, err := in.Write([]byte{'r'}); err != nil {
+		return err
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("the agent does not answer: %w", err)
+	}
 	return do(cmd.Process.Pid)
 }
