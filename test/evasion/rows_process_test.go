@@ -71,6 +71,7 @@ var processRows = []row{
 			return err
 		}
 		defer agent.Wait()
+		defer agent.Process.Kill()
 		return s.run(onHost, "/bin/bash", "-c", "kill -9 $1; true", s.dir, itoa(agent.Process.Pid))
 	}, Rules: []string{agentKilled}, Field: "kill"},
 	{ID: "N12/deleted", Technique: "a program without a file name", Act: []string{"deleted-exec", "NOTHING", "DIR"}, Rules: []string{"Program started from a deleted file"}, Field: "proc.is_exe_deleted"},

@@ -97,16 +97,8 @@ func (s *scene) act(in place, name string, args ...string) error {
 // agent starts something that bears the name of a security agent, and returns once it runs: a start
 // returns before the program has its name.
 func (s *scene) agent() (*exec.Cmd, error) {
-	data, err := os.ReadFile("/bin/cat")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(s.path("osqueryd"), data, 0o755); err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(s.path("osqueryd"))
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	cmd := exec.Command(s.as("osqueryd", s.actor), "hold")
+	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
 	out, err := cmd.StdoutPipe()
@@ -116,10 +108,7 @@ func (s *scene) agent() (*exec.Cmd, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	if _, err = in.Write([]byte{'r'}); err == nil {
-		_, err = out.Read(make([]byte, 1))
-	}
-	if err != nil {
+	if _, err := out.Read(make([]byte, 8)); err != nil {
 		_ = cmd.Process.Kill()
 		return nil, errors.Join(err, cmd.Wait())
 	}

@@ -170,14 +170,27 @@ func needLoader(s *scene) string {
 	return ""
 }
 
-// killAgent sends a signal to a process that bears the name of an agent.
+// killAgent sends a signal to a process that bears the name of an agent, once it runs: a start returns
+// before the program has its name.
 func killAgent(s *scene, sig syscall.Signal) {
 	path := s.actor("auditd")
-	agent := s.command(path, []string{path, "sleep", "20s"})
+	agent := s.command(path, []string{path, "hold"})
+	in, err := agent.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out, err := agent.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	if err := agent.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		s.t.Errorf("the agent does not run: %v", err)
+	}
 	s.act("kill", strconv.Itoa(int(sig)), strconv.Itoa(agent.Process.Pid))
+	in.Close() // should it live on
 	_ = agent.Wait()
 }
 
