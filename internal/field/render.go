@@ -171,6 +171,19 @@ func (p *param) appendInt(dst []byte) []byte {
 	return strconv.AppendInt(dst, p.int(), 10)
 }
 
+// appendProcess appends the name of the process that the event is about, nothing if it is unknown. Who was
+// sent a signal may have exited just before the sender's call returned.
+func (p *param) appendProcess(dst []byte, c *Context) []byte {
+	n := len(dst)
+	dst = appendComm(dst, c, p.int())
+	if len(dst) == n && c.State != nil && c.Ev.Info().Category.Base() == event.CatSignal {
+		if res, ok := c.Ev.Int(0); ok && res == 0 {
+			dst = append(dst, c.State.ExitedComm(p.int())...)
+		}
+	}
+	return dst
+}
+
 // appendResolved appends the parameter's meaning: a flag's names, a descriptor's file, an errno's
 // name. It appends nothing if there is no more to say than appendRaw does.
 func (p *param) appendResolved(dst []byte, c *Context) []byte {
@@ -181,7 +194,7 @@ func (p *param) appendResolved(dst []byte, c *Context) []byte {
 	case event.FD, event.FD32:
 		return appendFDMeaning(dst, c, p.int())
 	case event.PID, event.PID32:
-		return appendComm(dst, c, p.int())
+		return p.appendProcess(dst, c)
 	case event.Errno:
 		if n := p.int(); n < 0 {
 			return append(dst, errnoName(n)...)

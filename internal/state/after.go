@@ -72,8 +72,14 @@ func (s *State) finish(t *Thread, reaper int64) {
 
 // recentExits remembers for a while which threads have exited, in two generations.
 type recentExits struct {
-	now, before map[int64]uint64
+	now, before map[int64]exitMark
 	since       uint64
+}
+
+// exitMark is what is remembered of a thread that has exited: when, and its name.
+type exitMark struct {
+	ts   uint64
+	comm string
 }
 
 const (
@@ -84,23 +90,36 @@ const (
 
 // newRecentExits returns an empty memory.
 func newRecentExits() recentExits {
-	return recentExits{now: map[int64]uint64{}, before: map[int64]uint64{}}
+	return recentExits{now: map[int64]exitMark{}, before: map[int64]exitMark{}}
 }
 
 // add remembers an exit, and forgets the older generation once this one is full or old.
-func (r *recentExits) add(tid int64, ts uint64) {
+func (r *recentExits) add(tid int64, ts uint64, comm string) {
 	if len(r.now) >= maxExits || ts > r.since+exitMemory {
 		r.now, r.before = r.before, r.now
 		clear(r.now)
 		r.since = ts
 	}
-	r.now[tid] = ts
+	r.now[tid] = exitMark{ts, comm}
+}
+
+// get returns what is remembered of a thread's exit, the zero mark if nothing is.
+func (r *recentExits) get(tid int64) exitMark {
+	if m := r.now[tid]; m.ts != 0 {
+		return m
+	}
+	return r.before[tid]
 }
 
 // at returns when the thread exited, 0 if that is not remembered.
-func (r *recentExits) at(tid int64) uint64 {
-	if ts := r.now[tid]; ts != 0 {
-		return ts
+func (r *recentExits) at(tid int64) uint64 { return r.get(tid).ts }
+
+// ExitedComm returns the name of a thread that exited a moment ago, "" if that is not remembered. Who is
+// killed can be gone before the killer's call returns, and the event of the call comes with its return:
+// it would be about nobody, which whoever runs at a low priority could arrange.
+func (s *State) ExitedComm(tid int64) string {
+	if m := s.exits.get(tid); m.ts+exitMemory > s.ts {
+		return m.comm
 	}
-	return r.before[tid]
+	return ""
 }

@@ -11,7 +11,11 @@ func (s *State) onExit(ev *event.Event, t *Thread) {
 	if !t.Fake && t.snapshot >= s.ts {
 		return
 	}
-	s.exits.add(t.TID, s.ts)
+	comm := t.Comm
+	if t.Fake {
+		comm = "" // "<NA>"
+	}
+	s.exits.add(t.TID, s.ts, comm)
 	s.endThread(t)
 	s.after.thread = t
 	s.after.reaper = intOf(ev, exitReaper, 0)

@@ -257,7 +257,7 @@ func (s *State) caller(tid int64, typ event.Type) *Thread {
 		return t
 	case typ == event.ProcExit:
 		// Nothing was known of it and nothing will be.
-		s.exits.add(tid, s.ts)
+		s.exits.add(tid, s.ts, "")
 		return nil
 	case !lookup:
 		// The event itself is about to tell who this is.
