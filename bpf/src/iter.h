@@ -92,10 +92,11 @@ SEC("iter.s/task")
 int dump_task(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
-	struct task_struct *t = ctx->task;
+	struct task_struct *task = ctx->task;
 	struct scratch *s = iter_memory();
-	if (!t || !s || (t->flags & (PF_KTHREAD | PF_EXITING)))
+	if (!task || !s || (task->flags & (PF_KTHREAD | PF_EXITING)))
 		return 0;
+	struct task_struct *t = AS(struct task_struct, task);
 	bool leader = t->pid == t->tgid;
 	struct mm_struct *mm = t->mm;
 	const struct cred *c = t->cred;
@@ -108,13 +109,13 @@ int dump_task(struct bpf_iter__task *ctx)
 	put_u32s(s, in_root_ns(group_pid(t, PIDTYPE_SID)));
 	put_kernel_text(s, NUM(t) + bpf_core_field_offset(struct task_struct, comm), 16);
 	if (leader && mm)
-		put_task_bytes(s, t, mm->arg_start, mm->arg_end - mm->arg_start);
+		put_task_bytes(s, task, mm->arg_start, mm->arg_end - mm->arg_start);
 	else
 		put_none(s);
 	put_file_path(s, leader ? exe : NULL);
 	put_u32(s, exe_flags(t, exe));
 	if (leader && mm)
-		put_task_bytes(s, t, mm->env_start, mm->env_end - mm->env_start);
+		put_task_bytes(s, task, mm->env_start, mm->env_end - mm->env_start);
 	else
 		put_none(s);
 	put_cwd(s, t);
@@ -153,7 +154,7 @@ int dump_task(struct bpf_iter__task *ctx)
 	put_u64(s, mm ? GET(mm, arg_end) - GET(mm, arg_start) : 0);
 	put_u64(s, mm ? GET(mm, env_end) - GET(mm, env_start) : 0);
 	if (leader && mm) {
-		put_task_more(s, t, mm);
+		put_task_more(s, task, mm);
 	} else {
 		put_none(s);
 		put_none(s);
@@ -228,7 +229,7 @@ int dump_file(struct bpf_iter__task_file *ctx)
 	u32 fd = ctx->fd;
 	if (!t || !f || !s || (t->flags & PF_KTHREAD))
 		return 0;
-	struct inode *i = f->f_inode;
+	struct inode *i = AS(struct inode, f->f_inode);
 	u64 ino = i->i_ino, magic = i->i_sb->s_magic;
 	u32 kind = i->i_mode & S_IFMT;
 	s64 pid = t->tgid;

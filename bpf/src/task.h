@@ -302,8 +302,10 @@ static __always_inline void put_caps(struct scratch *s, const struct cred *c)
 }
 
 HOOK("sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
 {
+	struct task_struct *t = AS(struct task_struct, task);
+	struct linux_binprm *bprm = AS(struct linux_binprm, binary);
 	struct scratch *s = idle(SCRATCH_EXEC) ? NULL : enter(SCRATCH_EXEC);
 	if (!s)
 		return 0;
@@ -407,7 +409,7 @@ static __always_inline void put_clone(struct scratch *s, struct task_struct *t, 
 static __always_inline struct pt_regs *entry_regs(struct task_struct *t)
 {
 #ifdef GYR_FAST
-	return (struct pt_regs *)bpf_task_pt_regs(t);
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 #else
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -434,8 +436,9 @@ static __always_inline struct pt_regs *entry_regs(struct task_struct *t)
 #endif
 
 HOOK("sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+int BPF_PROG(on_fork, struct task_struct *caller, struct task_struct *new)
 {
+	struct task_struct *parent = AS(struct task_struct, caller), *child = AS(struct task_struct, new);
 	if ((GET(child, flags) & PF_KTHREAD) || idle(SCRATCH_FORK))
 		return 0;
 	struct scratch *s = enter(SCRATCH_FORK);
@@ -531,8 +534,9 @@ static __always_inline s64 reaper(struct task_struct *t)
 }
 
 HOOK("sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *t)
+int BPF_PROG(on_exit, struct task_struct *task)
 {
+	struct task_struct *t = AS(struct task_struct, task);
 	if ((GET(t, flags) & PF_KTHREAD) || idle(SCRATCH_EXIT))
 		return 0;
 	struct scratch *s = enter(SCRATCH_EXIT);

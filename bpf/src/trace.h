@@ -65,8 +65,9 @@ static __always_inline void send_trace(struct trace_head *h, u32 size, u16 type,
 }
 
 HOOK("sched_switch")
-int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+int BPF_PROG(on_switch, bool preempt, struct task_struct *from, struct task_struct *to)
 {
+	struct task_struct *prev = AS(struct task_struct, from), *next = AS(struct task_struct, to);
 	struct mm_struct *mm = GET(prev, mm);
 	struct trace_switch r = {
 		.lens = {8, 8, 8, 4, 4, 4},
