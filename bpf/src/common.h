@@ -99,6 +99,7 @@ struct scratch {
 	u32 via;  /* the call came through an io_uring: VIA_... */
 	u32 strange; /* of such a call: the current task is another process's */
 	u64 spare;
+	u64 turn;  /* the task that is about to report an io_uring's request from here, 0 if none is */
 	u64 in[2]; /* arguments of functions verified on their own: a pointer there is a plain number */
 	struct walk walk;
 	u8 path[PATH_LEN + 512];

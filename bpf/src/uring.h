@@ -343,11 +343,41 @@ static __always_inline void ring_op(struct scratch *s, struct op *op, u64 v, u64
 }
 RUN_STEP(ring_step, ring_op)
 
-/* report writes the event of a request, whose arguments are in place. */
-static __always_inline void report(struct scratch *s, u64 tid, u32 slot, s64 res)
+/* The program that reports requests for the others: they take the verifier as long as all the rest, once each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} ring_tails SEC(".maps");
+
+/* whose_turn is the current task as scratch.turn holds it, which is never 0. */
+static __always_inline u64 whose_turn(void) { return bpf_get_current_pid_tgid() | 1ULL << 63; }
+
+/*
+ * report hands a request, whose arguments are in place, over to ring_report, which ends the program. That one finds
+ * the memory by the task: of submission and completion only one at a time is a task's own, whatever else runs on
+ * its processor meanwhile.
+ */
+static __always_inline int report(void *ctx, struct scratch *s, u64 tid, u32 slot, s64 res)
+{
+	s->in[0] = tid;
+	s->in[1] = slot;
+	s->args[6] = res;
+	s->turn = whose_turn();
+	bpf_tail_call(ctx, &ring_tails, 0);
+	s->turn = 0;
+	count(COUNT_TAIL_CALL);
+	return leave(s);
+}
+
+/* write_request writes the event of a request that was handed over. */
+static __always_inline void write_request(struct scratch *s)
 {
 	struct run r = {.s = s};
-	u32 nr = s->nr;
+	u64 tid = s->in[0];
+	u32 nr = s->nr, slot = s->in[1];
+	s64 res = s->args[6];
 	struct control *c = control();
 	r.row = bpf_map_lookup_elem(&rows, &nr);
 	if (!r.row || !c || (res < 0 && c->drop_failed))
@@ -371,8 +401,21 @@ static __always_inline void report(struct scratch *s, u64 tid, u32 slot, s64 res
 	send(s, r.row->critical);
 }
 
+SEC("raw_tp/io_uring_complete")
+int ring_report(void *ctx)
+{
+	struct scratch *s = scratch(SCRATCH_SUBMIT);
+	if (s && s->turn != whose_turn())
+		s = scratch(SCRATCH_COMPLETE);
+	if (!s || s->turn != whose_turn())
+		return 0;
+	s->turn = 0;
+	write_request(s);
+	return leave(s);
+}
+
 /* submitted reads a request that was taken from a ring. */
-static __always_inline int submitted(u64 req)
+static __always_inline int submitted(void *ctx, u64 req)
 {
 	struct control *c = control();
 	if (!c || !req || idle(SCRATCH_SUBMIT))
@@ -449,14 +492,13 @@ static __always_inline int submitted(u64 req)
 			other->via |= SHARED_KEY;
 	}
 	s->via |= VIA_UNKNOWN;
-	report(s, tid, place, 0);
-	return leave(s);
+	return report(ctx, s, tid, place, 0);
 }
 
 /* completed reports the request of that key, which is req if that is known. */
-static __always_inline int completed(u64 ctx, u64 data, u64 req, s64 res, u32 flags)
+static __always_inline int completed(void *ctx, u64 ring, u64 data, u64 req, s64 res, u32 flags)
 {
-	struct waiting_key key = {.ctx = ctx, .data = data};
+	struct waiting_key key = {.ctx = ring, .data = data};
 	struct waiting *w = bpf_map_lookup_elem(&waiting_map, &key);
 	if (!w || (req && w->req != req) || idle(SCRATCH_COMPLETE))
 		return 0;
@@ -480,8 +522,7 @@ static __always_inline int completed(u64 ctx, u64 data, u64 req, s64 res, u32 fl
 		s->args[i] = w->args[i];
 	if (!(flags & CQE_F_MORE) || (w->via & ONE_RESULT))
 		bpf_map_delete_elem(&waiting_map, &key);
-	report(s, tid, slot, res);
-	return leave(s);
+	return report(ctx, s, tid, slot, res);
 }
 
 struct ring_args {
@@ -505,7 +546,7 @@ int on_ring_submit(struct ring_args *ctx)
 		TAKE("by data", req, 1);
 	else
 		TAKE("by request", req, 0);
-	return submitted(req);
+	return submitted(ctx, req);
 }
 
 SEC("raw_tp/io_uring_complete")
@@ -529,14 +570,14 @@ int on_ring_complete(struct ring_args *ctx)
 		res = BPF_CORE_READ(cqe, res);
 		flags = BPF_CORE_READ(cqe, flags);
 	}
-	return completed(ring, data, req, (s32)res, flags);
+	return completed(ctx, ring, data, req, (s32)res, flags);
 }
 
 /* on_ring_overflow sees completions for which the ring had no room. */
 SEC("raw_tp/io_uring_cqe_overflow")
 int on_ring_overflow(struct ring_args *ctx)
 {
-	return completed(ctx->arg[0], ctx->arg[1], 0, (s32)ctx->arg[2], ctx->arg[3]);
+	return completed(ctx, ctx->arg[0], ctx->arg[1], 0, (s32)ctx->arg[2], ctx->arg[3]);
 }
 
 #endif

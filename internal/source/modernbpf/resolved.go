@@ -45,7 +45,7 @@ func (p *Programs) loadResolving(checks *ebpf.CollectionSpec, main *ebpf.Collect
 	slices.Sort(names)
 	shared := map[string]*ebpf.Map{}
 	for name, m := range main.Maps {
-		if name != ".rodata" && name != "tails" {
+		if name != ".rodata" && name != "tails" && name != "ring_tails" {
 			shared[name] = m
 		}
 	}

@@ -29,6 +29,9 @@ var ringHooks = []struct{ program, tracepoint string }{
 	{"on_ring_overflow", "io_uring_cqe_overflow"},
 }
 
+// ringReport is the program behind all of them.
+const ringReport = "ring_report"
+
 // oldSubmit is the name of the tracepoint of submissions before Linux 6.4.
 const oldSubmit = "io_uring_submit_sqe"
 
@@ -86,6 +89,7 @@ func (p *Programs) prepareRings(spec *ebpf.CollectionSpec) error {
 		for _, h := range ringHooks {
 			delete(spec.Programs, h.program)
 		}
+		delete(spec.Programs, ringReport)
 		p.misses = append(p.misses, "calls through an io_uring are not seen: this kernel has no io_uring, or one whose tracepoints do not tell (requires kernel ≥ 5.15)")
 		return nil
 	}

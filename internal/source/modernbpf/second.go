@@ -43,6 +43,7 @@ func (p *Programs) loadSecond(spec *ebpf.CollectionSpec, first *ebpf.Collection,
 	shared := maps.Clone(first.Maps)
 	delete(shared, ".rodata")
 	delete(shared, "tails")
+	delete(shared, "ring_tails")
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: shared, Cache: p.types})
 	if err != nil {
 		return nil, fmt.Errorf("second programs: %w", err)

@@ -260,6 +260,12 @@ func (s *Source) attach(coll *ebpf.Collection) error {
 
 // attachRings attaches the programs that see io_uring, as far as the kernel has their tracepoints.
 func (s *Source) attachRings(coll *ebpf.Collection) {
+	if report := coll.Programs[ringReport]; report != nil {
+		if err := coll.Maps["ring_tails"].Put(uint32(0), report); err != nil {
+			s.misses = append(s.misses, fmt.Sprintf("calls through an io_uring are not seen: place program %s: %v", ringReport, err))
+			return
+		}
+	}
 	for _, h := range ringHooks {
 		p := coll.Programs[h.program]
 		if p == nil {
