@@ -40,6 +40,9 @@ type edge struct {
 // not returns the edge turned round.
 func (e edge) not() edge { return edge{e.node, !e.neg} }
 
+// before orders edges, in no order but always the same.
+func (e edge) before(o edge) bool { return e.id < o.id || e.id == o.id && !e.neg && o.neg }
+
 // holds evaluates the edge.
 func (e edge) holds(c *field.Context) bool { return e.fn(c) != e.neg }
 

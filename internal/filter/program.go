@@ -124,11 +124,18 @@ func (s *specializer) node(n *node) edge {
 	return s.c.any(kids)
 }
 
-// build sorts conjunctions into the branch: as long as several have a test in common, the one that
-// keeps most of them from being looked at becomes the guard of a branch of its own.
+// build sorts conjunctions into the branch: as long as to test something that several of them demand once for
+// all is cheaper than to test each of them by itself, the test that saves most becomes the guard of a branch of
+// its own.
 func (b *branch) build(list []conjunction) {
+	for i := range list {
+		list[i].edges = slices.Clone(list[i].edges)
+		slices.SortStableFunc(list[i].edges, func(x, y edge) int {
+			return cmp.Compare(x.cost/x.not().likely(), y.cost/y.not().likely())
+		})
+	}
 	for {
-		guard := commonest(list)
+		guard := best(list)
 		if guard.node == nil {
 			break
 		}
@@ -150,35 +157,55 @@ func (b *branch) build(list []conjunction) {
 			b.done = append(b.done, item.filter)
 			continue
 		}
-		item.edges = slices.Clone(item.edges)
-		slices.SortStableFunc(item.edges, func(x, y edge) int {
-			return cmp.Compare(x.cost/x.not().likely(), y.cost/y.not().likely())
-		})
 		b.tests = append(b.tests, item)
 	}
 }
 
-// commonest returns the edge that as the guard of the conjunctions that have it saves most; no
-// edge if none is in two of them.
-func commonest(list []conjunction) edge {
-	counts := map[edge]int{}
+// best returns the edge that as the guard of the conjunctions that have it saves most; no edge if none saves
+// anything. The edges of each must be in the order in which they are tested: what is demanded late is seldom
+// tested at all, so that a guard before everything would cost more than it saves.
+func best(list []conjunction) edge {
+	type use struct {
+		places int
+		saved  float64 // nanoseconds an event, the guard's own cost not counted
+	}
+	uses := map[edge]use{}
 	for _, item := range list {
-		for _, e := range item.edges {
-			counts[e]++
+		for i, saved := range savings(item.edges) {
+			u := uses[item.edges[i]]
+			uses[item.edges[i]] = use{u.places + 1, u.saved + saved}
 		}
 	}
 	var best edge
-	saved := 0.0
-	for e, n := range counts {
-		if n < 2 {
+	most := 0.0
+	for e, u := range uses {
+		if u.places < 2 {
 			continue
 		}
-		s := float64(n-1) * e.not().likely()
-		if s > saved || s == saved && (e.cost < best.cost || e.cost == best.cost && e.id < best.id) {
-			best, saved = e, s
+		gain := u.saved - e.cost
+		if gain > most || gain == most && best.node != nil && (e.cost < best.cost || e.cost == best.cost && e.before(best)) {
+			best, most = e, gain
 		}
 	}
 	return best
+}
+
+// savings returns for each of the edges that are tested one after the other how much less their conjunction
+// would cost behind a guard that tests this edge.
+func savings(edges []edge) []float64 {
+	saved := make([]float64, len(edges))
+	rest := 0.0 // of the edges behind, once they are reached
+	for i := len(edges) - 1; i >= 0; i-- {
+		saved[i] = rest
+		rest = edges[i].cost + edges[i].likely()*rest
+	}
+	whole, before, reached := rest, 0.0, 1.0
+	for i, e := range edges {
+		saved[i] = whole - e.likely()*(before+reached*saved[i])
+		before += reached * e.cost
+		reached *= e.likely()
+	}
+	return saved
 }
 
 // Match appends the indices of the filters that hold for the event of the context to dst, in
