@@ -38,6 +38,7 @@ type worker struct {
 	ev       event.Event
 	way      route
 	own      bool // the event is one of its own, by the header alone
+	halt     bool // it was told to stop
 	captures int
 	lent     uint64 // processes that were lent so far, by all workers
 	first    uint64 // time of the first event
@@ -118,7 +119,7 @@ func (w *worker) next(ev *event.Event) error {
 			w.captures = n
 			w.router.learn(w.state.EachThread)
 		}
-		if !w.pass(ev.Type(), ev.Time()) {
+		if w.halt || !w.pass(ev.Type(), ev.Time()) {
 			return io.EOF
 		}
 		if w.own {
@@ -146,7 +147,8 @@ func (w *worker) skip(rec []byte) bool {
 	if w.own = owner == w.id; w.own || owner < 0 {
 		return false
 	}
-	return w.pass(typ, binary.LittleEndian.Uint64(rec))
+	w.halt = !w.pass(typ, binary.LittleEndian.Uint64(rec))
+	return !w.halt
 }
 
 // pass counts an event, whoever owns it, and looks after the others from time to time. It returns false if the worker
