@@ -207,7 +207,25 @@ func quote(text string) string {
 	if safe.MatchString(text) && !strings.HasPrefix(text, "---") {
 		return text
 	}
-	return string(bytes.TrimSpace(appendString(nil, text)))
+	quoted := string(bytes.TrimSpace(appendString(nil, text)))
+	if !strings.ContainsFunc(quoted, unprintable) {
+		return quoted
+	}
+	var b strings.Builder
+	for _, r := range quoted {
+		if unprintable(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// unprintable reports whether YAML does not take a character as it is (YAML 1.2, section 5.1), of those that JSON
+// does.
+func unprintable(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || r == '\uFEFF' || r == '\uFFFE' || r == '\uFFFF'
 }
 
 // secretKey are the names of keys whose values nobody else should see.
