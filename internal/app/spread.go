@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -238,15 +239,7 @@ func (p *spread) flush() {
 		w.raised.Store(uint64(len(w.alerts)))
 		w.mu.Unlock()
 	}
-	slices.SortStableFunc(p.scratch, func(a, b numbered) int {
-		switch {
-		case a.num < b.num:
-			return -1
-		case a.num > b.num:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(p.scratch, func(a, b numbered) int { return cmp.Compare(a.num, b.num) })
 	for _, n := range p.scratch {
 		p.sink(n.alert)
 	}

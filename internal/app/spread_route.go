@@ -63,10 +63,6 @@ const (
 	quietAfter = 128
 )
 
-// cloneStale is for how long a clone of a thread that is known is taken for the other side of the one that made it;
-// the state does the same.
-const cloneStale = 2_000_000_000
-
 // newRouter returns a router for that many workers.
 func newRouter(workers int) *router { return &router{workers: workers} }
 
@@ -226,7 +222,7 @@ func (r *router) appear(ev *event.Event) *domain {
 
 // guess notes what a parent tells of its child, which may have that number only in another pid namespace.
 func (r *router) guess(b *state.Birth, now uint64, out *route) {
-	if d := r.domain(b.Thread); d != nil && (d.made+cloneStale > now || d.common) || r.domain(b.Parent) == nil {
+	if d := r.domain(b.Thread); d != nil && (d.made+state.CloneStale > now || d.common) || r.domain(b.Parent) == nil {
 		return
 	}
 	if d := r.born(b, now, out); !b.Joins && !b.Shares {

@@ -276,6 +276,7 @@ const (
 	Clone          Type = 223
 	Fork           Type = 225
 	VFork          Type = 227
+	SignalDeliver  Type = 232
 	SetNS          Type = 241
 	Accept         Type = 247
 	Mount          Type = 257
@@ -284,6 +285,7 @@ const (
 	Mkdir          Type = 277
 	Rmdir          Type = 279
 	Unshare        Type = 285
+	PageFault      Type = 290
 	Execve         Type = 293
 	SetPGID        Type = 295
 	Unlink         Type = 301

@@ -67,14 +67,8 @@ const (
 	toldCaptures = "captures"
 )
 
-// pageFault and signalDeliver are events of tracepoints.
-const (
-	pageFault     event.Type = 290
-	signalDeliver event.Type = 232
-)
-
 // liveTraces are the events that no system call causes and that are told live.
-var liveTraces = map[event.Type]bool{event.ProcExit: true, event.Switch: true, pageFault: true, signalDeliver: true}
+var liveTraces = map[event.Type]bool{event.ProcExit: true, event.Switch: true, event.PageFault: true, event.SignalDeliver: true}
 
 // enterLive are the enter events that Falco's programs still send, against threads that change a path meanwhile.
 var enterLive = map[event.Type]bool{

@@ -83,10 +83,13 @@ type exitMark struct {
 }
 
 const (
-	exitMemory   = 10e9 // ns that a generation lasts
-	maxExits     = 16384
-	cloneStaleNS = 2e9 // ns after which an entry is not taken for the child of a clone any more
+	exitMemory = 10e9 // ns that a generation lasts
+	maxExits   = 16384
 )
+
+// CloneStale is the time in ns after which a thread that is known is not taken for the child of a clone any more, of
+// which the other side tells: it must be another task of that number.
+const CloneStale = 2e9
 
 // newRecentExits returns an empty memory.
 func newRecentExits() recentExits {

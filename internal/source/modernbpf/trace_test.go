@@ -51,14 +51,14 @@ func testTraces(t *testing.T, s *Source) {
 		case event.Switch:
 			size, _ := ev.Uint(3)
 			seen[event.Switch] = seen[event.Switch] || size > 0 && first >= 0
-		case signalDeliver:
+		case event.SignalDeliver:
 			from, sig := first, ev.Param(2)
 			if from == self && len(sig) == 1 && sig[0] == byte(unix.SIGUSR2) {
-				seen[signalDeliver] = true
+				seen[event.SignalDeliver] = true
 			}
-		case pageFault:
+		case event.PageFault:
 			flags, _ := ev.Uint(2)
-			seen[pageFault] = seen[pageFault] || flags&(1|2) != 0 && flags&(16|32) != 0
+			seen[event.PageFault] = seen[event.PageFault] || flags&(1|2) != 0 && flags&(16|32) != 0
 		}
 	}
 	if len(seen) < 3 {
@@ -71,8 +71,3 @@ func testTraces(t *testing.T, s *Source) {
 		t.Errorf("%d tracepoints are still attached", n)
 	}
 }
-
-const (
-	signalDeliver event.Type = 232
-	pageFault     event.Type = 290
-)
