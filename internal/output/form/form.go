@@ -86,14 +86,17 @@ func whole(a *alert.Alert, key string) string {
 // object writes a JSON object; parts without a value are left out.
 type object struct{ b []byte }
 
-// sep begins a member.
-func (o *object) sep(key string) {
+// comma parts what follows from what stands before it in the same object or list.
+func (o *object) comma() {
 	if n := len(o.b); n > 0 && o.b[n-1] != '{' && o.b[n-1] != '[' {
 		o.b = append(o.b, ',')
 	}
-	if key != "" {
-		o.b = append(alert.AppendString(o.b, key), ':')
-	}
+}
+
+// sep begins a member. Its key may be empty: that of an output field is not ours to choose.
+func (o *object) sep(key string) {
+	o.comma()
+	o.b = append(alert.AppendString(o.b, key), ':')
 }
 
 // str adds a text, unless it is empty.
@@ -121,29 +124,47 @@ func (o *object) list(key string, values ...string) {
 	o.sep(key)
 	o.b = append(o.b, '[')
 	for _, v := range values {
-		o.str("", v)
+		o.comma()
+		o.b = alert.AppendString(o.b, v)
 	}
 	o.b = append(o.b, ']')
 }
 
 // group adds an object with the members that fill adds, unless there are none.
-func (o *object) group(key string, fill func()) { o.wrap(key, "{", "}", fill) }
-
-// items adds a list with the items that fill adds with an empty key, unless there are none.
-func (o *object) items(key string, fill func()) { o.wrap(key, "[", "]", fill) }
-
-// wrap adds something between brackets, unless it stays empty.
-func (o *object) wrap(key, open, end string, fill func()) {
+func (o *object) group(key string, fill func()) {
 	before := len(o.b)
 	o.sep(key)
+	if !o.wrap("{", "}", fill) {
+		o.b = o.b[:before]
+	}
+}
+
+// items adds a list with what fill adds with item, unless there is nothing.
+func (o *object) items(key string, fill func()) {
+	before := len(o.b)
+	o.sep(key)
+	if !o.wrap("[", "]", fill) {
+		o.b = o.b[:before]
+	}
+}
+
+// item adds an object to a list, unless it stays empty.
+func (o *object) item(fill func()) {
+	before := len(o.b)
+	o.comma()
+	if !o.wrap("{", "}", fill) {
+		o.b = o.b[:before]
+	}
+}
+
+// wrap adds something between brackets and reports whether it is more than nothing.
+func (o *object) wrap(open, end string, fill func()) bool {
 	o.b = append(o.b, open...)
 	inside := len(o.b)
 	fill()
-	if len(o.b) == inside {
-		o.b = o.b[:before]
-		return
-	}
+	filled := len(o.b) > inside
 	o.b = append(o.b, end...)
+	return filled
 }
 
 // fields adds all output fields as they are.

@@ -182,6 +182,7 @@ func FuzzForms(f *testing.F) {
 		f.Add(a.Time, a.Rule, a.Output, a.Hostname, "proc.cmdline", a.Output, uint8(a.Priority))
 	}
 	f.Add(uint64(0), "", "", "", "fd.cip", "::1%eth0", uint8(0))
+	f.Add(uint64(2), "r", "o", "h", "", "a field without a name", uint8(29))
 	f.Fuzz(func(t *testing.T, ns uint64, rule, output, host, key, value string, priority uint8) {
 		a := &alert.Alert{Time: ns, Rule: rule, Output: output, Hostname: host, Priority: alert.Priority(priority), Source: value, Tags: []string{key, value}}
 		a.Fields = fields(map[string]string{key: string(alert.AppendString(nil, value)), "proc.pid": "7", "proc.name": string(alert.AppendString(nil, output))})

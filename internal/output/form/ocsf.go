@@ -59,8 +59,8 @@ func AppendOCSF(dst []byte, a *alert.Alert, version string) []byte {
 		o.raw("os", `{"name":"Linux","type_id":200}`)
 	})
 	o.group("actor", func() { ocsfActor(o, a) })
-	o.items("evidences", func() { o.group("", func() { ocsfEvidence(o, a) }) })
-	o.items("resources", func() { o.group("", func() { ocsfPod(o, a) }) })
+	o.items("evidences", func() { o.item(func() { ocsfEvidence(o, a) }) })
+	o.items("resources", func() { o.item(func() { ocsfPod(o, a) }) })
 	o.fields("unmapped", a)
 	return append(o.b, '}')
 }
@@ -80,7 +80,7 @@ func ocsfFinding(o *object, a *alert.Alert, id, ms string) {
 	o.items("attacks", func() {
 		for _, t := range techniques(a) {
 			technique, sub, isSub := strings.Cut(t, ".")
-			o.group("", func() {
+			o.item(func() {
 				o.group("technique", func() { o.str("uid", technique) })
 				if isSub && sub != "" {
 					o.group("sub_technique", func() { o.str("uid", t) })
