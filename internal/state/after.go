@@ -50,7 +50,7 @@ func (s *State) numbers(p *Process, first, last int64) []int64 {
 
 // finish removes a thread that has exited. A leader stays until its last thread has gone.
 func (s *State) finish(t *Thread, reaper int64) {
-	if s.threads[t.TID] != t {
+	if s.threads.get(t.TID) != t {
 		return
 	}
 	p := t.Proc

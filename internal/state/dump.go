@@ -36,7 +36,7 @@ func (s *State) Settle() {
 
 // EachThread calls f with every thread, in no order, until f returns false.
 func (s *State) EachThread(f func(*Thread) bool) {
-	for _, t := range s.threads {
+	for _, t := range s.threads.all {
 		if !f(t) {
 			return
 		}

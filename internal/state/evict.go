@@ -13,7 +13,7 @@ const evictLook = 32
 func (s *State) evictThread(keep *Process) bool {
 	var victim *Thread
 	best, looked := evictNever, 0
-	for _, t := range s.threads {
+	for _, t := range s.threads.all {
 		if looked++; looked > evictLook {
 			break
 		}

@@ -54,7 +54,7 @@ func (s *State) NeedsProcess(ev *event.Event) int64 {
 	if ev.Type() != event.PidFDGetFD {
 		return 0
 	}
-	if t := s.threads[ev.TID()]; t != nil {
+	if t := s.threads.get(ev.TID()); t != nil {
 		if f := t.Proc.FDs.Get(intOf(ev, getfdPIDFD, -1)); f != nil && f.Type == FDPidFD {
 			return f.PID
 		}
@@ -137,14 +137,14 @@ func (h *Handover) fill(p *Process) {
 // Lend fills h with the process of thread tid.
 func (s *State) Lend(tid int64, h *Handover) {
 	h.found, h.n = false, 0
-	if t := s.threads[tid]; t != nil && !t.Fake {
+	if t := s.threads.get(tid); t != nil && !t.Fake {
 		h.fill(t.Proc)
 	}
 }
 
 // Take makes the process of thread tid what h tells.
 func (s *State) Take(tid int64, h *Handover) {
-	t := s.threads[tid]
+	t := s.threads.get(tid)
 	if t == nil || t.Fake || !h.found {
 		return
 	}
@@ -153,7 +153,7 @@ func (s *State) Take(tid int64, h *Handover) {
 	p.fdsFrom, p.fdsTo, p.snapshotCwd = o.fdsFrom, o.fdsTo, o.snapshotCwd
 	for i := range h.threads[:h.m] {
 		o := &h.threads[i]
-		if t := s.threads[o.TID]; t != nil && t.Proc == p {
+		if t := s.threads.get(o.TID); t != nil && t.Proc == p {
 			t.VM, t.PFMajor, t.PFMinor, t.LastFD = o.VM, o.PFMajor, o.PFMinor, o.LastFD
 			text := append(t.enter.text[:0], o.enter.text...)
 			t.enter = o.enter
@@ -172,7 +172,7 @@ func (s *State) Take(tid int64, h *Handover) {
 
 // Disown forgets the descriptors of the process of thread tid, which another State owns.
 func (s *State) Disown(tid int64) {
-	if t := s.threads[tid]; t != nil && !t.Fake {
+	if t := s.threads.get(tid); t != nil && !t.Fake {
 		s.pool.release(&t.Proc.FDs)
 	}
 }

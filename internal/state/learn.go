@@ -36,7 +36,7 @@ func (s *State) lookup(tid int64) *Thread {
 	if !s.opt.ProcLookup {
 		return s.toldOf(tid)
 	}
-	if old := s.threads[tid]; old != nil && old.Fake && old.retry > s.ts {
+	if old := s.threads.get(tid); old != nil && old.Fake && old.retry > s.ts {
 		return nil
 	}
 	if !s.proc.allowed() {
@@ -46,7 +46,7 @@ func (s *State) lookup(tid int64) *Thread {
 	t := s.proc.thread(tid, true)
 	if t == nil {
 		s.stats.LookupsMissed++
-		if old := s.threads[tid]; old != nil && old.Fake {
+		if old := s.threads.get(tid); old != nil && old.Fake {
 			old.retry = s.ts + lookupRetry
 		}
 		return nil

@@ -132,7 +132,7 @@ func (s *State) onPidFDGetFD(ev *event.Event, t *Thread) {
 	}
 	var target *FD
 	if pidfd := t.Proc.FDs.Get(intOf(ev, getfdPIDFD, -1)); pidfd != nil && pidfd.Type == FDPidFD {
-		if o := s.threads[pidfd.PID]; o != nil {
+		if o := s.threads.get(pidfd.PID); o != nil {
 			target = o.Proc.FDs.Get(intOf(ev, getfdTarget, -1))
 		}
 	}

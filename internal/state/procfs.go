@@ -312,7 +312,7 @@ func (f *procFS) thread(tid int64, fds bool) *Thread {
 // enterThread enters a thread, or renews the entry that there is.
 func (f *procFS) enterThread(p *Process, tid int64, st *status, now uint64) *Thread {
 	s := f.s
-	t := s.threads[tid]
+	t := s.threads.get(tid)
 	details := f.stat(tid)
 	if !details.found || details.kernel {
 		s.dropEmpty(p)

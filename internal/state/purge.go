@@ -12,7 +12,7 @@ const (
 // purgeShare is how many entries a round looks at, so that all have their turn in an interval.
 func (s *State) purgeShare() int {
 	rounds := max(int(s.opt.PurgeInterval/purgeEvery), 1)
-	return max(len(s.threads)/rounds, purgeLook)
+	return max(s.threads.len()/rounds, purgeLook)
 }
 
 // purge removes threads whose end was missed: of which nothing was heard for long and which /proc
@@ -24,7 +24,7 @@ func (s *State) purge() {
 	}
 	left, verify := s.purgeShare(), purgeVerify
 	after := uint64(s.opt.PurgeTimeout)
-	for _, t := range s.threads {
+	for _, t := range s.threads.all {
 		if left--; left < 0 {
 			return
 		}

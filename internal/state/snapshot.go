@@ -35,7 +35,7 @@ func (s *State) completeParents() {
 		}
 	}
 	for _, f := range unknown {
-		t := s.threads[f.ppid]
+		t := s.threads.get(f.ppid)
 		if t == nil || t.Fake {
 			if t = s.proc.thread(f.ppid, true); t == nil {
 				continue
@@ -110,7 +110,7 @@ func (s *State) taskPID(ev *event.Event, tid int64) int64 {
 	case vtid == tid:
 		return vtgid
 	}
-	if t := s.threads[tid]; t != nil && !t.Fake {
+	if t := s.threads.get(tid); t != nil && !t.Fake {
 		return t.Proc.PID
 	}
 	if st := s.proc.status(tid); st.found && st.tgid > 0 {
@@ -129,7 +129,7 @@ func (s *State) onIterTask(ev *event.Event, _ *Thread) {
 	}
 	c := &taskParams
 	start := uintOf(ev, c.start, 0)
-	t := s.threads[tid]
+	t := s.threads.get(tid)
 	if t != nil && !t.Fake {
 		if t.seen > s.ts || t.snapshot > s.ts {
 			// Newer events told of it already.
@@ -232,7 +232,7 @@ var (
 // process; nil if the process is unknown or newer events told of its descriptors already.
 func (s *State) iterFD(ev *event.Event) (*FD, *Process) {
 	s.snap.open = true
-	t := s.threads[ev.TID()]
+	t := s.threads.get(ev.TID())
 	if t == nil || t.Fake {
 		s.stats.SnapshotLost++
 		return nil, nil

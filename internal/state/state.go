@@ -89,7 +89,7 @@ func (o *Options) setDefaults() {
 // State is all that is known of the machine. It belongs to one goroutine.
 type State struct {
 	opt      Options
-	threads  map[int64]*Thread
+	threads  threadTable
 	procs    map[int64]*Process
 	families map[int64]*family // by the number of the parent
 	// spareFamilies wait to be used again.
@@ -142,7 +142,7 @@ func New(o Options) *State {
 	o.setDefaults()
 	s := &State{
 		opt:        o,
-		threads:    map[int64]*Thread{},
+		threads:    newThreadTable(),
 		procs:      map[int64]*Process{},
 		families:   map[int64]*family{},
 		nobody:     unknownProcess(),
@@ -238,7 +238,7 @@ const procInfo event.Type = 234
 // caller returns the thread that caused an event. Threads that come or go are not looked up: what
 // their events say is newer than what /proc could.
 func (s *State) caller(tid int64, typ event.Type) *Thread {
-	t := s.threads[tid]
+	t := s.threads.get(tid)
 	if t != nil && (!t.Fake || t.retry > s.ts) || typ == event.Switch || typ == procInfo {
 		return t // the scheduler's events are no reason to look for anybody
 	}
@@ -271,7 +271,7 @@ func (s *State) caller(tid int64, typ event.Type) *Thread {
 func (s *State) After(ev *event.Event) { s.flush() }
 
 // Thread returns the thread with that number, nil if it is unknown. It looks into the table alone.
-func (s *State) Thread(tid int64) *Thread { return s.threads[tid] }
+func (s *State) Thread(tid int64) *Thread { return s.threads.get(tid) }
 
 // Process returns the process with that number, nil if it is unknown.
 func (s *State) Process(pid int64) *Process { return s.procs[pid] }

@@ -101,7 +101,7 @@ func (s Stats) Counters() []Counter {
 // Stats returns the counters and sizes of now.
 func (s *State) Stats() Stats {
 	st := s.stats
-	st.Threads, st.Processes = len(s.threads), len(s.procs)
+	st.Threads, st.Processes = s.threads.len(), len(s.procs)
 	st.Gone, st.LineageBytes = s.gone, s.goneBytes
 	st.FDs, st.FDBytes = s.pool.count, s.pool.bytes
 	st.FDsAdded, st.FDsRemoved = s.pool.added, s.pool.added-uint64(s.pool.count)

@@ -19,9 +19,9 @@ func (s *State) addProcess(pid int64) *Process {
 
 // addThread enters a new living thread of p. It returns nil if the table is full.
 func (s *State) addThread(tid int64, p *Process) *Thread {
-	if old := s.threads[tid]; old != nil {
+	if old := s.threads.get(tid); old != nil {
 		s.removeThread(old)
-	} else if len(s.threads) >= s.opt.MaxThreads && !s.evictThread(p) {
+	} else if s.threads.len() >= s.opt.MaxThreads && !s.evictThread(p) {
 		s.stats.ThreadsDropped++
 		s.dropEmpty(p)
 		return nil
@@ -31,8 +31,8 @@ func (s *State) addThread(tid int64, p *Process) *Thread {
 		s.revive(p)
 	}
 	t := &Thread{TID: tid, VTID: -1, Proc: p, UID: NoID, GID: NoID, LastFD: -1}
-	s.threads[tid] = t
-	s.peakThreads = max(s.peakThreads, len(s.threads))
+	s.threads.set(tid, t)
+	s.peakThreads = max(s.peakThreads, s.threads.len())
 	s.stats.ThreadsAdded++
 	t.next = p.threads
 	if p.threads != nil {
@@ -77,8 +77,8 @@ func (s *State) endThread(t *Thread) {
 
 // removeThread takes a thread out of the table, and its process if that was its last thread.
 func (s *State) removeThread(t *Thread) {
-	if s.threads[t.TID] == t {
-		delete(s.threads, t.TID)
+	if s.threads.get(t.TID) == t {
+		s.threads.remove(t.TID)
 		s.stats.ThreadsRemoved++
 	}
 	if t.Fake {
@@ -118,9 +118,9 @@ func (s *State) removeProcess(p *Process) {
 // shrink gives the memory of the tables back after a burst: Go's maps only ever grow.
 func (s *State) shrink() {
 	const small = 8192
-	if s.peakThreads > small && len(s.threads)*8 < s.peakThreads {
-		s.threads = rebuilt(s.threads)
-		s.peakThreads = len(s.threads)
+	if s.peakThreads > small && s.threads.len()*8 < s.peakThreads {
+		s.threads.rebuild()
+		s.peakThreads = s.threads.len()
 	}
 	if s.peakProcs > small && len(s.procs)*8 < s.peakProcs {
 		s.procs = rebuilt(s.procs)
@@ -141,11 +141,11 @@ func rebuilt[V any](old map[int64]V) map[int64]V {
 // fakeThread enters a thread of which nothing is known but its number.
 func (s *State) fakeThread(tid int64) *Thread {
 	t := &Thread{TID: tid, VTID: -1, Proc: unknownProcess(), Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
-	if len(s.threads) >= s.opt.MaxThreads && !s.evictThread(nil) {
+	if s.threads.len() >= s.opt.MaxThreads && !s.evictThread(nil) {
 		s.stats.ThreadsDropped++
 		return t
 	}
-	s.threads[tid] = t
+	s.threads.set(tid, t)
 	s.stats.FakeThreads++
 	return t
 }
