@@ -155,7 +155,7 @@ func (o *Trial) engine(sink func(*alert.Alert)) (*engine.Engine, error) {
 func (o *Trial) through(ctx context.Context, r *Replay, e *engine.Engine, workers int, sink func(*alert.Alert)) (events uint64, err error) {
 	var next source.Source = r.src
 	process := evaluator(r.src, e, r.state, e.NewContext(r.C.Machine))
-	if workers > 1 {
+	if r.src.Plain() {
 		p, err := newSpread(ctx, r.src, o.Path, r.state, workers, e, r.C.Machine, sink)
 		if err != nil {
 			return 0, err

@@ -36,21 +36,19 @@ type counter struct {
 }
 
 // spread replays a capture with several workers. Each reads the file and keeps a state by itself, because taking
-// over what another processor has read costs more than reading it again. Every process has an owner among the
-// workers, who takes its events through state and rules; the others go by them. Events that change what others may
-// see of a process (state.Shared) are applied by all, so that each worker knows all threads and processes as they
-// are at each event; descriptors are known to the owner alone. But those of processes that make others are known
-// to all, so that what they make can go to the worker that was given least to do; who does not know them yet waits for
-// the owner to tell, once.
+// over what another processor has read or changed costs more than doing it again. The events are cut into pieces
+// of pieceLen. Whoever comes to a piece first takes its events through state and rules; the others take them through
+// the state alone, mostly the short way (state.Pass), and so come to a later piece before that one does. Everybody is
+// busy all the time, whatever the events and the rules cost, and nobody waits for what another one knows.
 //
-// Who owns what follows from the events alone (router), so that the workers agree without asking. Alerts leave in the
-// order of the events, as if there were one worker: all that any of them depends on is the same. The caller is the
-// first worker, and the one that hands alerts on.
+// Alerts leave in the order of the events, as if there were one worker: all that any of them depends on is the same.
+// The caller is the first worker, and the one that hands alerts on.
 type spread struct {
 	sink    func(*alert.Alert)
 	workers []*worker
 	helpers sync.WaitGroup
-	loans   [maxLoans]loan
+	// pieces are the numbers, counted from 1, of the newest pieces that somebody came to.
+	pieces [maxAhead / pieceLen]counter
 
 	stopping atomic.Bool
 	closed   atomic.Bool
@@ -64,20 +62,11 @@ type spread struct {
 	scratch []numbered
 }
 
-// Bounds of what lies between the workers: how many processes are on their way, and how many events one may be
-// ahead of another.
+// How many events a piece has, and how many one worker may be ahead of another: powers of two.
 const (
-	maxLoans = 64
+	pieceLen = 512
 	maxAhead = 1 << 15
 )
-
-// loan is a process that one worker makes known to the others.
-type loan struct {
-	state.Handover
-	number counter      // of the loan, counted from 1
-	left   atomic.Int32 // workers that have still to take it
-	_      [line]byte
-}
 
 // numbered is an alert with the number of its event.
 type numbered struct {
@@ -190,7 +179,7 @@ func (p *spread) Next(ev *event.Event) error {
 	return err
 }
 
-// process takes the event that Next delivered through the state and, if it is its own, through the rules.
+// process takes the event that Next delivered through the state and, if it belongs to a piece of its own, through the rules.
 func (p *spread) process(ev *event.Event) { p.workers[0].process(ev) }
 
 // events is how many events Next has gone by.
@@ -199,16 +188,8 @@ func (p *spread) events() uint64 { return p.workers[0].src.Num() }
 // types counts the events that Next has gone by.
 func (p *spread) types() *[event.NumTypes]uint64 { return &p.workers[0].types }
 
-// stateStats are the figures of the states together: all know the same threads, each its own descriptors.
-func (p *spread) stateStats() state.Stats {
-	sum := p.workers[0].state.Stats()
-	for _, w := range p.workers[1:] {
-		w.mu.Lock()
-		sum.AddFDs(&w.stats)
-		w.mu.Unlock()
-	}
-	return sum
-}
+// stateStats are the figures of the first worker's state; those of the others are the same.
+func (p *spread) stateStats() state.Stats { return p.workers[0].state.Stats() }
 
 // least is up to which event all workers are done.
 func (p *spread) least() uint64 {
@@ -247,30 +228,12 @@ func (p *spread) flush() {
 	p.scratch = p.scratch[:0]
 }
 
-// together gives every worker the descriptors that an event needs. The workers meet.
-func (p *spread) together(ev *event.Event) {
-	r := p.workers[0].router
-	own := r.domain(ev.TID())
-	if own == nil {
-		return
-	}
-	p.lend(own.owner, ev.TID())
-	if other := p.workers[own.owner].state.NeedsProcess(ev); other > 0 {
-		if d := r.domain(other); d != nil {
-			p.lend(d.owner, other)
-		}
-	}
-}
-
-// lend copies what a worker knows of the process of a thread to all others.
-func (p *spread) lend(owner int, tid int64) {
-	var h state.Handover
-	p.workers[owner].state.Lend(tid, &h)
-	for i, w := range p.workers {
-		if i != owner {
-			w.state.Take(tid, &h)
-		}
-	}
+// claim makes a worker the one who takes a piece through the rules; ok is false if another one is that already. No
+// worker is so far ahead of another that two pieces that matter share a slot.
+func (p *spread) claim(piece uint64) (ok bool) {
+	slot := &p.pieces[piece%uint64(len(p.pieces))]
+	old := slot.Load()
+	return old <= piece && slot.CompareAndSwap(old, piece+1)
 }
 
 // meeting lets all workers wait for one another.

@@ -61,7 +61,7 @@ func (o *options) defineRun(f *pflag.FlagSet) {
 	defer inGroup(f, groupRun)()
 	f.IntVarP(&o.seconds, "stop-after", "M", 0, "stop after this many `seconds`")
 	f.StringVarP(&o.replay, "replay", "e", "", "read events from a capture `file` (- is standard input) instead of watching")
-	f.IntVar(&o.helpers, "workers", 1, "replay a plain file with this `number` of goroutines, which share the processes; worth it if rules cost more than reading (docs/performance.md)")
+	f.IntVar(&o.helpers, "workers", 1, "replay a plain file with this `number` of goroutines, which share the testing of rules; worth it if that costs more than reading (docs/performance.md)")
 	f.StringArrayVar(&o.enableSources, "enable-source", nil, "read events of this `source` only; repeatable")
 	f.StringArrayVar(&o.disableSources, "disable-source", nil, "read no events of this `source`; repeatable")
 	f.StringVarP(&o.pidFile, "pidfile", "P", "", "write the process' number to this `file`")

@@ -87,6 +87,37 @@ func (e *Event) Decode(rec []byte) error {
 	return nil
 }
 
+// Sound reports whether Decode would take a record of a type of today, without decoding it.
+func Sound(rec []byte) bool {
+	if len(rec) < HeaderLen {
+		return false
+	}
+	size, typ, n := binary.LittleEndian.Uint32(rec[16:]), binary.LittleEndian.Uint16(rec[20:]), binary.LittleEndian.Uint32(rec[22:])
+	if int(typ) >= len(table) || uint64(size) > uint64(len(rec)) || n > MaxParams {
+		return false
+	}
+	if table[typ].Flags&LargePayload != 0 {
+		var ev Event
+		return ev.Decode(rec) == nil
+	}
+	end := HeaderLen + 2*uint64(n)
+	if end > uint64(size) {
+		return false
+	}
+	// Four lengths at a time, as two sums side by side.
+	const lanes = 0x0000_ffff_0000_ffff
+	lens := rec[HeaderLen:end]
+	for ; len(lens) >= 8; lens = lens[8:] {
+		v := binary.LittleEndian.Uint64(lens)
+		v = v&lanes + v>>16&lanes
+		end += v&0xffff_ffff + v>>32
+	}
+	for ; len(lens) >= 2; lens = lens[2:] {
+		end += uint64(binary.LittleEndian.Uint16(lens))
+	}
+	return end <= uint64(size)
+}
+
 // Record returns the borrowed record.
 func (e *Event) Record() []byte { return e.rec }
 

@@ -87,9 +87,9 @@ const (
 	maxExits   = 16384
 )
 
-// CloneStale is the time in ns after which a thread that is known is not taken for the child of a clone any more, of
+// cloneStale is the time in ns after which a thread that is known is not taken for the child of a clone any more, of
 // which the other side tells: it must be another task of that number.
-const CloneStale = 2e9
+const cloneStale = 2e9
 
 // newRecentExits returns an empty memory.
 func newRecentExits() recentExits {

@@ -33,6 +33,7 @@ var (
 
 // onEnter keeps an enter event for its exit.
 func (s *State) onEnter(ev *event.Event, t *Thread) {
+	s.enters = true
 	e := &t.enter
 	e.typ, e.dirfd, e.flags = ev.Type(), atCwd, 0
 	var name int

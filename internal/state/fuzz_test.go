@@ -11,8 +11,8 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/state/statetest"
 )
 
-// FuzzApply plays arbitrary records, each behind its length, against a small state.
-func FuzzApply(f *testing.F) {
+// seeds gives a fuzz test records of every type, each behind its length.
+func seeds(f *testing.F) {
 	add := func(records ...[]byte) {
 		var seed []byte
 		for _, r := range records {
@@ -40,31 +40,41 @@ func FuzzApply(f *testing.F) {
 		}
 		add(event.AppendRecord(nil, 1, 100, t, params...), statetest.Record(f, t, 2, 100, nil))
 	}
+}
+
+// cut takes records apart, each of which stands behind its length.
+func cut(data []byte) (records [][]byte) {
+	for len(data) >= 2 {
+		n := min(int(binary.LittleEndian.Uint16(data)), len(data)-2)
+		records = append(records, data[2:2+n])
+		data = data[2+n:]
+	}
+	return records
+}
+
+// FuzzApply plays arbitrary records against a small state.
+func FuzzApply(f *testing.F) {
+	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := newWorld(t, state.Options{MaxThreads: 20, MaxFDBytes: 10_000, MaxLineageBytes: 5000, MaxLineageDepth: 3})
 		ev := &event.Event{}
-		for len(data) >= 2 {
-			n := int(binary.LittleEndian.Uint16(data))
-			data = data[2:]
-			if n > len(data) {
-				n = len(data)
+		for _, rec := range cut(data) {
+			if ev.Decode(rec) != nil {
+				continue
 			}
-			if ev.Decode(data[:n]) == nil {
-				th, fd, _ := w.s.Apply(ev)
-				if th == nil && ev.Info().IsSyscall() && ev.Type() != event.ProcExit {
-					t.Errorf("no thread for event %q", ev.Info().Name)
-				}
-				if fd != nil {
-					_ = fd.Name() + fd.RawName() + fd.RealPath()
-				}
-				if th != nil {
-					th.Proc.Ancestor(5)
-					w.s.SessionLeader(th)
-					w.s.User(th.UID, th)
-				}
-				w.s.After(ev)
+			th, fd, _ := w.s.Apply(ev)
+			if th == nil && ev.Info().IsSyscall() && ev.Type() != event.ProcExit {
+				t.Errorf("no thread for event %q", ev.Info().Name)
 			}
-			data = data[n:]
+			if fd != nil {
+				_ = fd.Name() + fd.RawName() + fd.RealPath()
+			}
+			if th != nil {
+				th.Proc.Ancestor(5)
+				w.s.SessionLeader(th)
+				w.s.User(th.UID, th)
+			}
+			w.s.After(ev)
 		}
 		check(t, w.s)
 	})

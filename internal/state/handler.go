@@ -71,5 +71,5 @@ func init() {
 	} {
 		handlers[t] = h
 	}
-	makePrivate()
+	makeLeaves()
 }

@@ -77,17 +77,6 @@ func (s *State) LearnFD(pid int64, f *FD, since uint64, ofThread bool) {
 	}
 }
 
-// Told reports whether anything was learned for the event that is applied next, and calls f with the threads among it.
-func (s *State) Told(f func(tid, pid int64)) bool {
-	if !s.told.some || s.told.begun {
-		return false
-	}
-	for _, t := range s.told.threads {
-		f(t.entry.TID, t.entry.PID)
-	}
-	return true
-}
-
 // asks reports whether there is anybody to ask for what no event told of.
 func (s *State) asks() bool { return s.opt.ProcLookup || s.told.begun }
 

@@ -102,7 +102,7 @@ func (s *State) sameTask(old *Thread, start uint64) bool {
 	if start != 0 && old.start != 0 {
 		return start == old.start
 	}
-	return old.CloneTS+CloneStale > s.ts
+	return old.CloneTS+cloneStale > s.ts
 }
 
 // refreshChild takes from a child's own event what the parent's does not tell.
@@ -148,7 +148,7 @@ func (s *State) cloneParent(ev *event.Event, t *Thread, child int64) {
 	if intOf(ev, cloneParams.vtid, t.TID) != t.TID || intOf(ev, cloneParams.vpid, t.Proc.PID) != t.Proc.PID {
 		return
 	}
-	if exit := s.exits.at(child); exit != 0 && exit+CloneStale > s.ts {
+	if exit := s.exits.at(child); exit != 0 && exit+cloneStale > s.ts {
 		return
 	}
 	if old := s.threads.get(child); old != nil && !old.Fake {

@@ -121,6 +121,7 @@ type State struct {
 	learner    Learner              // nil without one
 	proc       *procFS
 	told       told // what /proc told at this event, in a replay
+	enters     bool // there were enter events that wait for their exits
 	snap       snapshot
 
 	// The event that is being applied.
@@ -223,7 +224,6 @@ func (s *State) Apply(ev *event.Event) (th *Thread, fd *FD, fdnum int64) {
 	if h := handlers[typ]; h != nil {
 		h(s, ev, t)
 	}
-	s.th.LastFD = s.num
 	return s.th, s.fd, s.num
 }
 
@@ -261,7 +261,7 @@ func (s *State) caller(tid int64, typ event.Type) *Thread {
 		return nil
 	case !lookup:
 		// The event itself is about to tell who this is.
-		s.ghost = Thread{TID: tid, VTID: -1, Proc: s.nobody, Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
+		s.ghost = Thread{TID: tid, VTID: -1, Proc: s.nobody, Comm: na, UID: NoID, GID: NoID, Fake: true}
 		return &s.ghost
 	}
 	return s.fakeThread(tid)

@@ -42,18 +42,6 @@ type Stats struct {
 	UserLoads uint64 // user and group files read
 }
 
-// AddFDs adds what another State counted of descriptors. Both know the same threads (Shared).
-func (s *Stats) AddFDs(o *Stats) {
-	s.FDs += o.FDs
-	s.FDBytes += o.FDBytes
-	s.FDsAdded += o.FDsAdded
-	s.FDsRemoved += o.FDsRemoved
-	s.FDsDropped += o.FDsDropped
-	s.FDsEvicted += o.FDsEvicted
-	s.FDsReplaced += o.FDsReplaced
-	s.Received += o.Received
-}
-
 // Counter is one named figure of Stats.
 type Counter struct {
 	Name  string // snake case, for metrics

@@ -30,7 +30,7 @@ func (s *State) addThread(tid int64, p *Process) *Thread {
 		// Removing the old thread was the end of its process, which this one has to be again.
 		s.revive(p)
 	}
-	t := &Thread{TID: tid, VTID: -1, Proc: p, UID: NoID, GID: NoID, LastFD: -1}
+	t := &Thread{TID: tid, VTID: -1, Proc: p, UID: NoID, GID: NoID}
 	s.threads.set(tid, t)
 	s.peakThreads = max(s.peakThreads, s.threads.len())
 	s.stats.ThreadsAdded++
@@ -140,7 +140,7 @@ func rebuilt[V any](old map[int64]V) map[int64]V {
 
 // fakeThread enters a thread of which nothing is known but its number.
 func (s *State) fakeThread(tid int64) *Thread {
-	t := &Thread{TID: tid, VTID: -1, Proc: unknownProcess(), Comm: na, UID: NoID, GID: NoID, LastFD: -1, Fake: true}
+	t := &Thread{TID: tid, VTID: -1, Proc: unknownProcess(), Comm: na, UID: NoID, GID: NoID, Fake: true}
 	if s.threads.len() >= s.opt.MaxThreads && !s.evictThread(nil) {
 		s.stats.ThreadsDropped++
 		return t

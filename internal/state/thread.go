@@ -38,8 +38,6 @@ type Thread struct {
 	next, prev *Thread // the living threads of the process
 	enter      enterCall
 
-	// LastFD is the descriptor that the thread's newest event was about, -1 for none.
-	LastFD int64
 	// seen is the time of the newest event.
 	seen uint64
 }

@@ -29,6 +29,17 @@ func (m *threadTable) get(tid int64) *Thread {
 	return m.find(tid)
 }
 
+// known returns the thread with that number, nil if there is none or it is a fake one.
+func (m *threadTable) known(tid int64) *Thread {
+	if r := &m.recent[tid&(recentThreads-1)]; r.t != nil && r.tid == tid {
+		return r.t
+	}
+	if t := m.find(tid); t != nil && !t.Fake {
+		return t
+	}
+	return nil
+}
+
 // find looks into the map.
 func (m *threadTable) find(tid int64) *Thread {
 	t := m.all[tid]

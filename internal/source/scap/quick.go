@@ -40,12 +40,13 @@ const blockAlign = 4
 // leastPlain is the length of the shortest block that is looked at.
 const leastPlain = blockHead + 2 + eventFlagLen + event.HeaderLen + blockTail
 
-// Skip makes Next ask unwanted of plain events before it looks at them, with the record: one for which unwanted returns
-// true is counted and not delivered. Most events are plain, but no caller may rely on it. Only the header of the
-// record is known to be sound.
-func (s *Source) Skip(unwanted func(rec []byte) bool) { s.unwanted = unwanted }
+// Skip makes Next ask unwanted of plain events before it looks at them, with the event's type and its record: one for
+// which unwanted returns true is counted and not delivered. Most events are plain, but no caller may rely on it.
+// Only the header of the record is known to be sound; behind it may lie more than the event. nil ends it.
+func (s *Source) Skip(unwanted func(typ event.Type, rec []byte) bool) { s.unwanted = unwanted }
 
-// quick delivers the next event if that is a plain one that is wanted; ok is false if the long way has to be taken.
+// quick delivers the next event if that is a plain one, and goes by those that are not wanted before it; ok is false if
+// the long way has to be taken.
 func (s *Source) quick(ev *event.Event) (ok bool, err error) {
 	w := &s.w
 	for {
@@ -54,10 +55,9 @@ func (s *Source) quick(ev *event.Event) (ok bool, err error) {
 			return false, nil
 		}
 		size := binary.LittleEndian.Uint32(b[4:])
-		if size < leastPlain || uint64(size) > uint64(len(b)) {
+		if size < leastPlain || uint64(size) > uint64(len(b)) || binary.LittleEndian.Uint32(b[size-blockTail:]) != size {
 			return false, nil
 		}
-		b = b[:size]
 		rec := b[blockHead+2 : size-blockTail]
 		switch blockType(binary.LittleEndian.Uint32(b)) {
 		case blockEvent2, blockLarge:
@@ -69,13 +69,21 @@ func (s *Source) quick(ev *event.Event) (ok bool, err error) {
 		default:
 			return false, nil
 		}
-		if !s.isPlain(rec) || binary.LittleEndian.Uint32(b[size-blockTail:]) != size {
-			return false, nil
+		typ := typeOf(rec)
+		behind := int64(len(rec)) - int64(binary.LittleEndian.Uint32(rec[16:]))
+		plain := uint64(behind) < blockAlign && int(typ) < len(plainParams) && fits(typ, rec) &&
+			(typ != event.ProcExit || len(s.conv.kept) == 0)
+		if s.unwanted != nil {
+			if plain && s.unwanted(typ, rec) || !plain && behind >= blockAlign && s.goesBy(b[:size], rec) {
+				s.num++
+				if w.advance(int(size)); s.num%statsEvery == 0 {
+					s.delivered.Store(s.num)
+				}
+				continue
+			}
 		}
-		if s.unwanted != nil && s.unwanted(rec) {
-			s.num++
-			w.advance(int(size))
-			continue
+		if !plain {
+			return false, nil
 		}
 		s.pending, s.prompt = int(size), false
 		if err := ev.Decode(rec); err != nil {
@@ -91,17 +99,26 @@ func (s *Source) quick(ev *event.Event) (ok bool, err error) {
 	}
 }
 
-// isPlain reports whether the record is of today and fills its block, up to what aligns that.
-func (s *Source) isPlain(rec []byte) bool {
+// fits reports whether the record has the number of parameters that events of its type have today.
+func fits(typ event.Type, rec []byte) bool {
+	n := plainParams[typ]
+	return n == anyParams || uint32(n) == paramsOf(rec) && n != notPlain
+}
+
+// goesBy reports whether an event that is plain but for what stands behind it is not wanted. It may be an event of ours,
+// whose type is told there.
+func (s *Source) goesBy(block, rec []byte) bool {
+	a, learned := additionsOf(block, rec)
+	if learned != nil || a != nil && a[4]&additionMade != 0 {
+		return false
+	}
 	typ := typeOf(rec)
-	if int(typ) >= len(plainParams) {
-		return false
+	if a != nil && a[4]&additionType != 0 {
+		if typ != event.Generic {
+			return false
+		}
+		typ = event.Type(binary.LittleEndian.Uint16(a[6:]))
+		return int(typ) < len(plainParams) && plainParams[typ] == anyParams && s.unwanted(typ, rec)
 	}
-	if behind := int64(len(rec)) - int64(binary.LittleEndian.Uint32(rec[16:])); behind < 0 || behind >= blockAlign {
-		return false
-	}
-	if n := plainParams[typ]; n != anyParams && (n == notPlain || uint32(n) != paramsOf(rec)) {
-		return false
-	}
-	return typ != event.ProcExit || len(s.conv.kept) == 0
+	return int(typ) < len(plainParams) && fits(typ, rec) && typ != event.ProcExit && s.unwanted(typ, rec)
 }

@@ -51,7 +51,7 @@ type Source struct {
 	// plain says that the file is read as it is, by whoever calls Next.
 	plain bool
 	// unwanted is asked whether an event may be left out (Skip).
-	unwanted func(rec []byte) bool
+	unwanted func(event.Type, []byte) bool
 	stop     func()
 	w        window
 	conv     converter
@@ -310,9 +310,6 @@ func tells(t event.Type) bool {
 	}
 	return false
 }
-
-// Captures is how many captures have begun: it rises where a file holds several, one behind the other.
-func (s *Source) Captures() int { return s.captures }
 
 // Num is the number of the newest event, delivered or not.
 func (s *Source) Num() uint64 { return s.num }
