@@ -144,13 +144,22 @@ func (p *shower) line(text string, v *Value) {
 	p.out = append(p.out, text+" # "+v.Origin()+"\n"...)
 }
 
+// longKey is the length in bytes above which a key is written behind a question mark: YAML finds others only if
+// their colon is within 1,024 characters (YAML 1.2, section 7.4.2).
+const longKey = 1000
+
 // keys writes the entries of a map; first stands before the first one instead of the indent.
 func (p *shower) keys(v *Value, first, indent string) {
 	for _, k := range v.Keys {
 		if p.given && k.Value.isDefault() {
 			continue
 		}
-		p.value(first+quote(k.Name)+":", k.Name, k.Value, indent)
+		head := first + quote(k.Name)
+		if len(head)-len(first) > longKey {
+			p.out = append(p.out, first+"? "+quote(k.Name)+"\n"...)
+			head = indent
+		}
+		p.value(head+":", k.Name, k.Value, indent)
 		first = indent
 	}
 }

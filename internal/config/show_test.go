@@ -23,6 +23,7 @@ func TestShowRoundTrip(t *testing.T) {
 		"a: b", string(stock),
 		"static_fields: {a: 'yes', b: '12', 'c: d': \"x\\ny\", e: '# no', f: '', g: '*a', h: \"'\"}",
 		"rules: [{enable: {rule: '*'}}, {disable: {tag: a}}]\nload_plugins: []\nappend_output: []",
+		"static_fields: {? " + strings.Repeat("k", 2000) + " : v, b: c}",
 		"append_output: [{match: {tags: [a, b]}, extra_fields: [x, {y: '%z'}], extra_output: '100% a=%b'}]",
 	} {
 		env := func(string) string { return "" }
