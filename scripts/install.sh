@@ -115,7 +115,13 @@ rm -f "$root/var/lib/gyr/unit"
 if systemd; then
 	systemctl daemon-reload
 	if [ "$start" = yes ]; then
-		systemctl enable gyr.service
+		# While Falco is installed too, its services keep their names.
+		if ls /usr/lib/systemd/system/falco*.service /lib/systemd/system/falco*.service >/dev/null 2>&1; then
+			systemctl add-wants multi-user.target gyr.service
+			echo "Falco is installed as well, and both run. Once it is removed, 'systemctl reenable gyr.service' takes over the names of its services"
+		else
+			systemctl enable gyr.service
+		fi
 		systemctl restart gyr.service
 	fi
 elif [ -z "$root" ] && [ "$start" = yes ]; then

@@ -24,9 +24,16 @@ if [ "$first" = yes ] && [ -e /etc/falco/falco.yaml ] && grep -q '^GYR_OPTIONS="
 	echo "gyr: using the configuration in /etc/falco (change that in /etc/default/gyr)"
 fi
 
+# While Falco is installed too, its services keep their names: gyr.service would take them over and
+# Falco would not start any more.
 if command -v systemctl >/dev/null 2>&1; then
 	if [ "$first" = yes ]; then
-		systemctl --no-reload enable gyr.service >/dev/null 2>&1 || true
+		if ls /usr/lib/systemd/system/falco*.service /lib/systemd/system/falco*.service >/dev/null 2>&1; then
+			systemctl --no-reload add-wants multi-user.target gyr.service >/dev/null 2>&1 || true
+			echo "gyr: Falco is installed as well, and both run. Once it is removed, 'systemctl reenable gyr.service' takes over the names of its services"
+		else
+			systemctl --no-reload enable gyr.service >/dev/null 2>&1 || true
+		fi
 	fi
 	if [ -d /run/systemd/system ]; then
 		systemctl daemon-reload || true

@@ -43,7 +43,7 @@ GYR_VERSION="${version%-1}+next" ./deploy/package/build.sh "$work/next" >/dev/nu
 next_deb=$(ls "$work"/next/*.deb) next_rpm=$(ls "$work"/next/*.rpm)
 
 say "root file system"
-debootstrap --variant=minbase bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || { cat "$work/log"; fail "debootstrap"; }
+debootstrap --variant=minbase --include=systemd bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || { cat "$work/log"; fail "debootstrap"; }
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 
@@ -82,6 +82,15 @@ for f in /usr/bin/gyr /etc/gyr/gyr.yaml /etc/gyr/rules/sensitive_files.yaml /etc
 done
 in_root gyr --version | grep -q "^Falco version: .*gyrfalcon" || fail "version: $(in_root gyr --version)"
 in_root gyr config check || fail "the configuration of the package has mistakes"
+# enabled: gyr.service starts with the machine, under the names of Falco's services or not.
+enabled() {
+	[ "$(readlink "$root/etc/systemd/system/multi-user.target.wants/gyr.service")" = /lib/systemd/system/gyr.service ] ||
+		[ "$(readlink "$root/etc/systemd/system/multi-user.target.wants/gyr.service")" = /usr/lib/systemd/system/gyr.service ] || fail "the service is not enabled"
+}
+enabled
+has_link() { [ -L "$root$1" ] || fail "$1 is no link"; }
+has_link /etc/systemd/system/falco-modern-bpf.service
+has_link /etc/systemd/system/falco.service
 say "deb: start"
 starts
 
@@ -100,14 +109,26 @@ has /etc/gyr/gyr.yaml
 in_root dpkg -P gyr >"$work/log" 2>&1 || { cat "$work/log"; fail "purge"; }
 for f in /etc/gyr /etc/default/gyr /var/lib/gyr /var/log/gyr /usr/share/gyr /usr/lib/systemd/system/gyr.service /etc/logrotate.d/gyr; do lacks "$f"; done
 
-say "deb: beside Falco's configuration"
+for f in falco.service falco-modern-bpf.service multi-user.target.wants/gyr.service; do
+	[ ! -L "$root/etc/systemd/system/$f" ] || fail "$f is still enabled"
+done
+
+say "deb: beside Falco and its configuration"
 mkdir -p "$root/etc/falco"
+printf '[Service]\nExecStart=/usr/bin/falco\n[Install]\nWantedBy=multi-user.target\nAlias=falco.service\n' >"$root/usr/lib/systemd/system/falco-modern-bpf.service"
+in_root systemctl enable falco-modern-bpf.service 2>/dev/null || fail "the stand-in for Falco's service"
 printf 'rules_files: [/etc/gyr/rules]\nstdout_output: {enabled: true}\nlog_stderr: true\n' >"$root/etc/falco/falco.yaml"
 in_root dpkg -i /gyr.deb >"$work/log" 2>&1 || { cat "$work/log"; fail "dpkg -i"; }
 grep -q 'GYR_OPTIONS="-c /etc/falco/falco.yaml"' "$root/etc/default/gyr" || fail "Falco's configuration is not used"
+enabled
+[ ! -L "$root/etc/systemd/system/falco-modern-bpf.service" ] || fail "Falco's service has lost its name"
 starts
 grep -q '/etc/falco/falco.yaml' "$work/err" || fail "started with another configuration"
 in_root dpkg -P gyr >"$work/log" 2>&1
+has_link /etc/systemd/system/multi-user.target.wants/falco-modern-bpf.service
+has_link /etc/systemd/system/falco.service
+in_root systemctl disable falco-modern-bpf.service 2>/dev/null
+rm "$root/usr/lib/systemd/system/falco-modern-bpf.service"
 
 say "rpm: install, start, upgrade, remove"
 rpmcmd() { rpm --root "$root" --nodeps --dbpath /var/lib/rpm "$@"; }
