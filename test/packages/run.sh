@@ -55,7 +55,7 @@ starts() {
 	# shellcheck source=/dev/null
 	(. "$root/etc/default/gyr" && exec chroot "$root" setpriv --bounding-set="-all,$caps" --inh-caps=-all --no-new-privs /usr/bin/gyr ${GYR_OPTIONS:-}) >"$work/out" 2>"$work/err" &
 	gyr=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		grep -q 'watching' "$work/err" && break
 		kill -0 $gyr 2>/dev/null || { cat "$work/err"; fail "gyr ended"; }
 		sleep 0.1
