@@ -304,8 +304,8 @@ func TestHTTPTLS(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		var f *output.Failure
-		if errors.As(err, &f) && f.Temporary {
-			t.Errorf("%s: %v is temporary", tt.name, err)
+		if errors.As(err, &f) && f.Temporary != (tt.want == "certificate") {
+			t.Errorf("%s: temporary is %v of %v", tt.name, f.Temporary, err)
 		}
 	}
 }

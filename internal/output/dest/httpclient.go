@@ -298,8 +298,7 @@ func (o *poster) transportError(ctx context.Context, err error) error {
 		f.Err = fmt.Errorf("%s did not answer within %v (%d times in a row)", o.host, o.Timeout, n)
 		return f
 	case errors.As(err, &invalid):
-		f.Temporary = false
-		err = invalid
+		err = invalid // a receiver whose certificate has run out may have another one soon
 	case errors.As(err, &u):
 		err = u.Err
 	}
