@@ -21,7 +21,6 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
-	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 	"github.com/gyrfalcon/gyrfalcon/internal/source"
 	"github.com/gyrfalcon/gyrfalcon/internal/source/scap"
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
@@ -130,18 +129,14 @@ func (r *recording) compile() (filter.SyscallSet, error) {
 	if r.o.Filter == "" {
 		return all, nil
 	}
-	node, err := syntax.Parse(r.o.Filter)
+	match, node, memo, err := CompileFilter(Catalogue(r.o.Config), r.o.Filter)
 	if err != nil {
-		return all, fmt.Errorf("filter: %w", err)
+		return all, err
 	}
-	compiler := filter.NewCompiler(Catalogue(r.o.Config))
-	if r.match, _, err = compiler.Compile(node, filter.SyscallSource); err != nil {
-		return all, fmt.Errorf("filter: %w", err)
-	}
-	r.c.Memo = make([]uint32, compiler.MemoSize())
+	r.match, r.c.Memo = match, make([]uint32, memo)
 	_, syscalls, err := filter.EventTypes(node, filter.SyscallSource)
 	if err != nil {
-		return all, fmt.Errorf("filter: %w", err)
+		return all, filterMistake(r.o.Filter, err)
 	}
 	return engine.Select(syscalls, engine.BaseSyscalls{All: true}).Wanted, nil
 }

@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/alert"
 	"github.com/gyrfalcon/gyrfalcon/internal/app"
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
 	"github.com/gyrfalcon/gyrfalcon/internal/field"
 	"github.com/gyrfalcon/gyrfalcon/internal/filter"
-	"github.com/gyrfalcon/gyrfalcon/internal/filter/syntax"
 	"github.com/gyrfalcon/gyrfalcon/internal/format"
 )
 
@@ -63,7 +63,11 @@ func newReplay(o *options) *cobra.Command {
 		Example: replayExample,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.run(cmd.Context(), args[0], strings.Join(args[1:], ""))
+			condition := strings.Join(args[1:], "")
+			if err := r.check(cmd, condition); err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), args[0], condition)
 		},
 	}
 	f := cmd.Flags()
@@ -81,14 +85,35 @@ func newReplay(o *options) *cobra.Command {
 	return cmd
 }
 
+// check refuses flags that would change nothing.
+func (r *replayOptions) check(cmd *cobra.Command, condition string) error {
+	given := func(names ...string) string {
+		for _, name := range names {
+			if cmd.Flags().Changed(name) {
+				return "--" + name
+			}
+		}
+		return ""
+	}
+	switch {
+	case given("workers") != "" && (r.workers < 1 || r.workers > app.MaxWorkers):
+		return fmt.Errorf("--workers: %d is not from 1 to %d", r.workers, app.MaxWorkers)
+	case !r.bench && given("workers", "rules") != "":
+		return fmt.Errorf("%s belongs to --bench (or to gyr -e FILE)", given("workers", "rules"))
+	case r.bench && condition != "":
+		return fmt.Errorf("--bench takes all events through the rules: the filter %q has no place", condition)
+	case r.bench && given("print", "output-fields", "count", "json", "stats") != "":
+		return fmt.Errorf("--bench prints no events: %s has no place", given("print", "output-fields", "count", "json", "stats"))
+	case r.stats && given("print", "output-fields", "json") != "":
+		return fmt.Errorf("--stats prints no events: %s has no place", given("print", "output-fields", "json"))
+	case given("print") != "" && given("output-fields") != "":
+		return errors.New("--print and --output-fields both say what is printed")
+	}
+	return nil
+}
+
 // run does what the flags ask for.
 func (r *replayOptions) run(ctx context.Context, path, condition string) error {
-	switch {
-	case r.workers < 0 || r.workers > app.MaxWorkers:
-		return fmt.Errorf("--workers: %d is not from 1 to %d", r.workers, app.MaxWorkers)
-	case r.workers > 0 && !r.bench:
-		return errors.New("--workers belongs to --bench (or to gyr -e FILE)")
-	}
 	cfg, _, err := r.load()
 	if err != nil {
 		return err
@@ -132,13 +157,21 @@ func (r *replayOptions) run(ctx context.Context, path, condition string) error {
 		}
 		line = append(print(line[:0], replay.C), '\n')
 		if _, err := out.Write(line); err != nil {
-			return nil // nobody reads on
+			return unread(err)
 		}
 	}
 	if r.stats {
 		counts.print(out)
 	}
-	return out.Flush()
+	return unread(out.Flush())
+}
+
+// unread is the error of an output; that nobody reads it any more is none.
+func unread(err error) error {
+	if errors.Is(err, unix.EPIPE) {
+		return nil
+	}
+	return err
 }
 
 // compileFilter compiles the condition; nil for none.
@@ -146,30 +179,25 @@ func compileFilter(cat *field.Catalogue, condition string) (*filter.Filter, int,
 	if condition == "" {
 		return nil, 0, nil
 	}
-	node, err := syntax.Parse(condition)
-	if err != nil {
-		return nil, 0, fmt.Errorf("filter: %w", err)
-	}
-	c := filter.NewCompiler(cat)
-	f, _, err := c.Compile(node, filter.SyscallSource)
-	if err != nil {
-		return nil, 0, fmt.Errorf("filter: %w", err)
-	}
-	return f, c.MemoSize(), nil
+	f, _, memo, err := app.CompileFilter(cat, condition)
+	return f, memo, err
 }
 
 // printer returns what renders an event.
 func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Context) []byte, error) {
 	text := strings.TrimPrefix(r.format, "*") // every event is printed, also those that lack a value
 	if len(r.fields) > 0 {
-		text = "%" + strings.Join(r.fields, " %")
+		var err error
+		if text, err = fieldsFormat(r.fields, cat); err != nil {
+			return nil, err
+		}
 	}
 	if !r.json {
 		return linePrinter(text, cat)
 	}
-	t, err := format.Parse(text, cat)
+	t, err := app.ParseFormat(text, cat)
 	if err != nil {
-		return nil, fmt.Errorf("format: %w", err)
+		return nil, err
 	}
 	tokens := t.Tokens()
 	return func(dst []byte, c *field.Context) []byte {
@@ -183,6 +211,22 @@ func (r *replayOptions) printer(cat *field.Catalogue) (func([]byte, *field.Conte
 		}
 		return append(dst, '}')
 	}, nil
+}
+
+// fieldsFormat makes a format of fields.
+func fieldsFormat(fields []string, cat *field.Catalogue) (string, error) {
+	for i, name := range fields {
+		name = "%" + strings.TrimSpace(name)
+		t, err := app.ParseFormat(name, cat)
+		if err != nil {
+			return "", fmt.Errorf("--output-fields: %w", err)
+		}
+		if tokens := t.Tokens(); len(tokens) == 0 || "%"+tokens[0].Key != name && !strings.HasSuffix(name, ")") {
+			return "", fmt.Errorf("--output-fields: %q is not one field", fields[i])
+		}
+		fields[i] = name
+	}
+	return strings.Join(fields, " "), nil
 }
 
 // linePrinter returns what renders an event as text. Control characters of the format stay, those of values, which
@@ -200,9 +244,9 @@ func linePrinter(text string, cat *field.Catalogue) (func([]byte, *field.Context
 		if end >= 0 {
 			p, control, rest = text[:end], text[end], text[end+1:]
 		}
-		t, err := format.Parse(p, cat)
+		t, err := app.ParseFormat(p, cat)
 		if err != nil {
-			return nil, fmt.Errorf("format: %w", err)
+			return nil, err
 		}
 		parts, text = append(parts, part{t, control}), rest
 	}
