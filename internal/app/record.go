@@ -39,11 +39,11 @@ type RecordOptions struct {
 	// SnapLen is how many bytes of data an event keeps; 0: as the configuration says, or as they are
 	// in Input.
 	SnapLen int
-	// Duration and Count end the recording; 0: they do not.
+	// Duration and Count end the recording; 0: they do not. Of an Input it is a time in the capture.
 	Duration time.Duration
 	Count    uint64
-	// FileBytes begins another file whenever one has become that long; 0: never. Files bounds how
-	// many there are before the oldest is written over; 0: it does not.
+	// FileBytes begins another file whenever one has become that long, and half of that are events; 0: never.
+	// Files bounds how many there are before the oldest is written over; 0: it does not.
 	FileBytes int64
 	Files     int
 	Compress  bool
@@ -60,6 +60,8 @@ type Recorded struct {
 	Seen   uint64 // that came by
 	Bytes  int64
 	Files  int
+	// Left is how many of the files were not written over.
+	Left int
 	// Losses are the events that were lost, by reason.
 	Losses []source.Loss
 }
@@ -78,7 +80,10 @@ type recording struct {
 	prompt   func() bool
 	begun    bool
 	snapshot uint64 // the time of the newest event that only told what there was
+	first    uint64 // the time of the first event that happened
 	file     int
+	ready    *os.File    // the first file until it is begun
+	input    os.FileInfo // of the file that is read; nil if it is none
 	kept     uint64
 	seen     uint64
 }
@@ -96,12 +101,15 @@ func Record(ctx context.Context, o RecordOptions) (*Recorded, error) {
 		return nil, err
 	}
 	defer r.src.Close()
+	if err := r.prepare(); err != nil {
+		return nil, err
+	}
 	w := scap.WriterOptions{Format: o.Format, Compress: o.Compress}
 	if o.Input != "" {
 		w.SnapLen = o.SnapLen
 	}
 	r.rec = scap.NewRecorder(scap.RecorderOptions{
-		Writer: w, Open: r.create, Wait: o.Input != "", Measure: o.Input != "" && o.FileBytes > 0,
+		Writer: w, Open: r.create, Wait: o.Input != "", Measure: o.Input != "" && o.FileBytes > 0, BatchBytes: batchBytes(o.FileBytes),
 	})
 	r.state.SetLearner(r)
 	if o.Input != "" {
@@ -111,7 +119,35 @@ func Record(ctx context.Context, o RecordOptions) (*Recorded, error) {
 	if e := r.rec.Close(); err == nil {
 		err = e
 	}
+	if r.ready != nil {
+		r.ready.Close() // nothing has begun
+	}
 	return r.summary(), err
+}
+
+// batchBytes is how many bytes of events are written at once, so that files do not become much longer than asked for.
+func batchBytes(fileBytes int64) int {
+	const share, least = 64, 16 << 10
+	if fileBytes == 0 {
+		return 0
+	}
+	return int(min(max(fileBytes/share, least), scap.DefaultBatchBytes))
+}
+
+// prepare makes the first file, so that one that cannot be written is known before anything is recorded.
+func (r *recording) prepare() (err error) {
+	in := os.Stdin
+	switch r.o.Input {
+	case "":
+	case "-":
+		r.input, err = in.Stat()
+	default:
+		r.input, err = os.Stat(r.o.Input)
+	}
+	if err == nil && r.o.File != "-" {
+		r.ready, err = r.makeFile(r.name())
+	}
+	return err
 }
 
 // compile compiles the filter and says which system calls are needed.
@@ -188,7 +224,7 @@ func (r *recording) run(ctx context.Context) error {
 		if n%lookEvery == 0 && r.rec.Err() != nil {
 			return r.rec.Err()
 		}
-		if r.begun && until == nil && r.o.Duration > 0 {
+		if r.begun && until == nil && r.o.Duration > 0 && r.o.Input == "" {
 			t := time.NewTimer(r.o.Duration)
 			defer t.Stop()
 			until = t.C
@@ -196,6 +232,9 @@ func (r *recording) run(ctx context.Context) error {
 		err := r.src.Next(&r.ev)
 		switch {
 		case err == nil:
+			if r.past() {
+				return nil
+			}
 			r.take()
 			if r.o.Count > 0 && r.kept >= r.o.Count {
 				return nil
@@ -248,6 +287,24 @@ func (r *recording) idle() {
 	r.rec.Flush()
 }
 
+// past reports whether an event of a capture lies behind the time that is wanted of it.
+func (r *recording) past() bool {
+	if r.o.Input == "" || r.o.Duration == 0 || r.prompt() {
+		return false
+	}
+	now := r.ev.Time()
+	if r.first == 0 {
+		r.first = now
+	}
+	return now > r.first && now-r.first >= uint64(r.o.Duration)
+}
+
+// full reports whether another file is to begin. What a file begins with counts, but a file that is full of that would
+// hold no events where there are many processes.
+func (r *recording) full() bool {
+	return r.o.FileBytes > 0 && r.rec.FileBytes() >= max(r.o.FileBytes, r.rec.TableBytes()+r.o.FileBytes/2)
+}
+
 // take takes one event through the state and, if it is wanted, to the file.
 func (r *recording) take() {
 	ev := &r.ev
@@ -263,7 +320,7 @@ func (r *recording) take() {
 	switch {
 	case !r.begun && ev.Time() > r.snapshot:
 		r.begin()
-	case r.o.FileBytes > 0 && r.rec.FileBytes() >= r.o.FileBytes:
+	case r.full():
 		r.file++
 		r.begin()
 	}
@@ -322,12 +379,34 @@ func (r *recording) name() string {
 	return fmt.Sprintf("%s%0*d", r.o.File, width, r.file%r.o.Files)
 }
 
-// create makes a file.
+// create makes a file. The first one is there already.
 func (r *recording) create(name string) (io.WriteCloser, error) {
 	if name == "-" {
 		return nopCloser{r.o.Output}, nil
 	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if f := r.ready; f != nil {
+		r.ready = nil
+		return f, nil
+	}
+	return r.makeFile(name)
+}
+
+// makeFile makes a file that only the owner may read, or empties one that is there. It must not be the one that is read.
+func (r *recording) makeFile(name string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && r.input != nil && info.Mode().IsRegular() && os.SameFile(info, r.input) {
+		return nil, fmt.Errorf("%q is the capture that is read (write to another file)", name)
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		if err := f.Chmod(0o600); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("others may read the file: %w", err)
+		}
+	}
+	return f, nil
 }
 
 // nopCloser is a writer that stays open.
@@ -368,7 +447,10 @@ func (r *recording) FD(p *state.Process, f *state.FD) {
 
 // summary counts what was recorded.
 func (r *recording) summary() *Recorded {
-	s := &Recorded{Seen: r.seen, Files: r.file + 1}
+	s := &Recorded{Seen: r.seen, Files: r.file + 1, Left: r.file + 1}
+	if r.o.Files > 0 {
+		s.Left = min(s.Files, r.o.Files)
+	}
 	_, s.Bytes = r.rec.Written()
 	s.Events = r.kept
 	if c, ok := r.src.(source.Counter); ok {

@@ -60,9 +60,9 @@ func newRecord(o *options) *cobra.Command {
 	f.StringVarP(&r.Input, "read", "r", "", "record from this capture `file` (- for standard input) instead of the running system")
 	f.StringVar(&r.Filter, "filter", "", "record events that meet this `condition`; it may also stand at the end of the line")
 	f.IntVarP(&r.SnapLen, "snaplen", "s", 0, "keep this many `bytes` of what is read and written (default falco_libs.snaplen, or what the capture has)")
-	f.IntVarP(&r.seconds, "stop-after", "M", 0, "stop after this many `seconds`")
+	f.IntVarP(&r.seconds, "stop-after", "M", 0, "stop after this many `seconds` (with -r, of the capture's time)")
 	f.Uint64VarP(&r.Count, "count", "n", 0, "stop after this `number` of events")
-	f.Uint64VarP(&r.fileSize, "file-size", "C", 0, "begin another file whenever one has this many `megabytes` (of 1,000,000)")
+	f.Uint64VarP(&r.fileSize, "file-size", "C", 0, "begin another file whenever one has this many `megabytes` (of 1,000,000), and half of that are events")
 	f.IntVarP(&r.Files, "files", "W", 0, "with -C, keep this `number` of files: then the oldest is written over")
 	f.BoolVarP(&r.Compress, "compress", "z", false, "compress the file as gzip does")
 	f.StringVar(&r.format, "format", scap.Widest.String(), "`form` of the capture: widest (every reader since 2022) or current (smaller, for readers of 2025 and later)")
@@ -79,8 +79,12 @@ func (r *recordOptions) check(condition string) (err error) {
 		return errors.New("nothing to write to (name a file with -w)")
 	case condition != "" && r.Filter != "":
 		return errors.New("two filters: one behind --filter and one at the end of the line")
-	case r.SnapLen < 0, r.seconds < 0, r.Files < 0:
-		return errors.New("a number is negative")
+	case r.SnapLen < 0:
+		return fmt.Errorf("-s, --snaplen: %d is negative", r.SnapLen)
+	case r.seconds < 0:
+		return fmt.Errorf("-M, --stop-after: %d is negative", r.seconds)
+	case r.Files < 0:
+		return fmt.Errorf("-W, --files: %d is negative", r.Files)
 	case r.SnapLen > 1<<16-1:
 		return fmt.Errorf("snaplen %d is more than an event can hold (at most %d)", r.SnapLen, 1<<16-1)
 	case r.Files > 0 && r.fileSize == 0:
@@ -114,23 +118,30 @@ func (r *recordOptions) run(ctx context.Context, condition string) error {
 	}
 	done, err := app.Record(ctx, r.RecordOptions)
 	if done != nil {
-		r.print(done)
+		r.print(done, err)
 	}
 	return err
 }
 
-// print prints what was recorded and lost.
-func (r *recordOptions) print(d *app.Recorded) {
+// print prints what was recorded and lost. err is the error with which the recording ended.
+func (r *recordOptions) print(d *app.Recorded, err error) {
 	files := ""
 	if d.Files > 1 {
 		files = fmt.Sprintf(" in %d files", d.Files)
 	}
+	if d.Left < d.Files {
+		files += fmt.Sprintf(", of which the last %d are left", d.Left)
+	}
 	fmt.Fprintf(r.stderr, "Events recorded: %d of %d\nBytes written: %d%s\n", d.Events, d.Seen, d.Bytes, files)
-	if len(d.Losses) == 0 {
+	switch {
+	case len(d.Losses) == 0 && err == nil:
 		fmt.Fprintln(r.stderr, "Lost: nothing")
 		return
+	case err != nil:
+		fmt.Fprintln(r.stderr, "Lost: what was not yet written when the recording failed")
+	default:
+		fmt.Fprintln(r.stderr, "Lost:")
 	}
-	fmt.Fprintln(r.stderr, "Lost:")
 	for _, l := range d.Losses {
 		fmt.Fprintf(r.stderr, "   events, %s: %d\n", l.Reason, l.Events)
 	}

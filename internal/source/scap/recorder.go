@@ -21,6 +21,9 @@ type RecorderOptions struct {
 	// Measure makes Add wait, whenever a batch is full, until that is written, so that FileBytes is exact to a
 	// batch. It needs Wait.
 	Measure bool
+	// BatchBytes is how many bytes of records are passed on at once: FileBytes is behind by that much, or more
+	// where nobody waits; 0 is DefaultBatchBytes.
+	BatchBytes int
 	// QueueBytes bounds the events that wait to be written; 0 is DefaultQueueBytes.
 	QueueBytes int
 	// Limit ends a file at about this many bytes; 0: it is not limited.
@@ -58,6 +61,7 @@ type Recorder struct {
 	added   uint64
 	lost    atomic.Uint64
 	written atomic.Int64
+	tables  atomic.Int64  // what the file began with
 	writing atomic.Uint64 // which of the files written is about, from 1
 	filled  atomic.Uint64 // the newest file that has reached its limit, as writing counts
 	failed  atomic.Pointer[error]
@@ -65,12 +69,13 @@ type Recorder struct {
 	events  atomic.Uint64
 }
 
-// batchBytes is how many bytes of records are passed on at once.
-const batchBytes = 256 << 10
+// DefaultBatchBytes keeps the writing goroutine from being woken for little.
+const DefaultBatchBytes = 256 << 10
 
 // batch is a series of records: length, processor, flags and kind, 8 bytes, before each.
 type batch struct {
 	b      []byte
+	size   int // that b has without growing
 	events uint64
 }
 
@@ -97,7 +102,7 @@ func (c *batch) learn(entries []byte) {
 }
 
 // fits reports whether a record of n bytes still belongs into the batch.
-func (c *batch) fits(n int) bool { return len(c.b)+recordHead+n <= batchBytes || len(c.b) == 0 }
+func (c *batch) fits(n int) bool { return len(c.b)+recordHead+n <= c.size || len(c.b) == 0 }
 
 // message is one piece of work for the writing goroutine.
 type message struct {
@@ -118,7 +123,10 @@ func NewRecorder(o RecorderOptions) *Recorder {
 	if o.QueueBytes == 0 {
 		o.QueueBytes = DefaultQueueBytes
 	}
-	limit := max(o.QueueBytes/batchBytes, 2)
+	if o.BatchBytes == 0 {
+		o.BatchBytes = DefaultBatchBytes
+	}
+	limit := max(o.QueueBytes/o.BatchBytes, 2)
 	r := &Recorder{
 		o: o, limit: limit, full: make(chan message, limit+controls), empty: make(chan *batch, limit),
 		ended: make(chan struct{}), done: make(chan struct{}),
@@ -136,7 +144,7 @@ func (r *Recorder) batch() *batch {
 	}
 	if r.made < r.limit {
 		r.made++
-		return &batch{b: make([]byte, 0, batchBytes)}
+		return &batch{b: make([]byte, 0, r.o.BatchBytes), size: r.o.BatchBytes}
 	}
 	if r.o.Wait {
 		return <-r.empty
@@ -220,8 +228,8 @@ func (r *Recorder) pass() {
 
 // reset empties the batch for its next use.
 func (c *batch) reset() {
-	if cap(c.b) > batchBytes {
-		c.b = make([]byte, 0, batchBytes) // it held an event of unusual length
+	if cap(c.b) > c.size {
+		c.b = make([]byte, 0, c.size) // it held an event of unusual length
 	}
 	c.b, c.events = c.b[:0], 0
 }
@@ -267,6 +275,15 @@ func (r *Recorder) FileBytes() int64 {
 		return 0 // what is known is about a file before
 	}
 	return r.written.Load()
+}
+
+// TableBytes is how many of the FileBytes are what the file began with: processes, descriptors, users. It may be a
+// little less for a compressed file.
+func (r *Recorder) TableBytes() int64 {
+	if r.writing.Load() != r.files {
+		return 0
+	}
+	return r.tables.Load()
 }
 
 // Written are the events and bytes of all files.
@@ -347,6 +364,7 @@ func (r *Recorder) do(f *recording, m message) *recording {
 func (r *Recorder) beginFile(m message) *recording {
 	f := &recording{File: File{Name: m.name}}
 	r.written.Store(0)
+	r.tables.Store(0)
 	r.writing.Add(1)
 	to, err := r.o.Open(m.name)
 	if err != nil {
@@ -356,6 +374,7 @@ func (r *Recorder) beginFile(m message) *recording {
 	}
 	f.to, f.w = to, NewWriter(to, r.o.Writer)
 	f.note(f.w.Begin(m.tables))
+	r.tables.Store(f.w.Written())
 	f.dirty = true
 	return f
 }

@@ -32,7 +32,7 @@ const ringSegments = 4
 // NewRing returns an empty ring of that many bytes of records, at least one batch a segment. The
 // tables need memory besides. The first Roll begins it.
 func NewRing(bytes int) *Ring {
-	return &Ring{limit: max(bytes/ringSegments, batchBytes), now: time.Now}
+	return &Ring{limit: max(bytes/ringSegments, DefaultBatchBytes), now: time.Now}
 }
 
 // ringShare bounds the time that is spent on tables: at most a fortieth. Where so much happens and so
@@ -79,7 +79,7 @@ func (r *Ring) Full() bool {
 	if r.total >= r.limit*ringSegments {
 		r.drop() // the rest of the ring makes room for the long segment
 	}
-	r.next += batchBytes
+	r.next += DefaultBatchBytes
 	return false
 }
 
@@ -121,7 +121,7 @@ func (r *Ring) batch() *batch {
 		r.free = r.free[:n-1]
 		return b
 	}
-	return &batch{b: make([]byte, 0, batchBytes)}
+	return &batch{b: make([]byte, 0, DefaultBatchBytes), size: DefaultBatchBytes}
 }
 
 // BeginWith begins a file that holds all that is in the ring, which is empty afterwards. false says
