@@ -3,6 +3,8 @@
 package scap
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,6 +31,10 @@ func (s *Source) nextEventBlock() ([]byte, layout, error) {
 		typ := blockType(binary.LittleEndian.Uint32(head))
 		size := binary.LittleEndian.Uint32(head[4:])
 		l := layoutOf(typ)
+		if l.kind == unknownBlock && s.plain && compressedBehind(head) {
+			s.unpack()
+			continue
+		}
 		if !s.began && l.kind != sectionBlock {
 			return nil, l, s.notCapture(typ)
 		}
@@ -43,6 +49,13 @@ func (s *Source) nextEventBlock() ([]byte, layout, error) {
 			return nil, l, err
 		}
 	}
+}
+
+// unpack goes on with a compressed file that stands behind a plain one.
+func (s *Source) unpack() {
+	behind := s.w.behind()
+	in := startPump(&members{raw: bufio.NewReaderSize(io.MultiReader(bytes.NewReader(behind), s.w.in), pumpChunk)})
+	s.w.in, s.stop, s.plain, s.w.err = in, in.stop, false, nil
 }
 
 // eventBlock returns a whole block with an event.
@@ -143,7 +156,7 @@ func (s *Source) inputEnd(block string, err error) error {
 		}
 	case errors.Is(err, errShort), errors.Is(err, io.ErrUnexpectedEOF):
 		if !s.began {
-			return s.notCapture(0)
+			return fmt.Errorf("capture %q: the file ends before its first block does (it was cut off, or is no capture)", s.o.Path)
 		}
 		if !s.truncated {
 			s.truncated = true

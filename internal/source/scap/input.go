@@ -41,7 +41,7 @@ func openInput(f io.Reader, regular bool) (in io.Reader, stop func()) {
 
 // compressed reports whether a file that begins like that is.
 func compressed(head []byte) bool {
-	return bytes.HasPrefix(head, magicGzip) || bytes.HasPrefix(head, magicZstd) || bytes.HasPrefix(head, magicLZ4)
+	return bytes.HasPrefix(head, magicGzip) || bytes.HasPrefix(head, magicZstd) || bytes.HasPrefix(head, magicLZ4) || isSkippable(head)
 }
 
 // members reads files that were written one behind the other, compressed or not.
@@ -49,6 +49,7 @@ type members struct {
 	raw *bufio.Reader
 	cur io.Reader
 	gz  *gzip.Reader
+	zs  *zstd.Decoder
 }
 
 // Read reads from one member after the other. A member that is cut off ends the input.
@@ -71,34 +72,57 @@ func (m *members) Read(p []byte) (int, error) {
 
 // open looks how the next member is compressed.
 func (m *members) open() (err error) {
+	for {
+		size, ok := skippable(m.raw)
+		if !ok {
+			break
+		}
+		if _, err := io.CopyN(io.Discard, m.raw, size); err != nil {
+			return unexpected(err)
+		}
+	}
 	head, err := m.raw.Peek(len(magicZstd))
 	if len(head) == 0 {
 		return err
 	}
 	switch {
 	case bytes.HasPrefix(head, magicGzip):
-		if m.gz == nil {
-			m.gz, err = gzip.NewReader(m.raw)
-		} else {
-			err = m.gz.Reset(m.raw)
-		}
-		if err != nil {
-			return err
-		}
-		m.gz.Multistream(false)
-		m.cur = m.gz
+		return m.openGzip()
 	case bytes.HasPrefix(head, magicZstd):
-		d, err := zstd.NewReader(m.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return err
-		}
-		m.cur = d.IOReadCloser()
+		return m.openZstd()
 	case bytes.HasPrefix(head, magicLZ4):
-		m.cur = lz4.NewReader(m.raw)
+		m.cur = lz4.NewReader(&frame{raw: m.raw, part: lz4Parts()})
 	default:
-		m.cur = m.raw
+		m.cur = &plainMember{raw: m.raw}
 	}
 	return nil
+}
+
+// openGzip begins a member of gzip.
+func (m *members) openGzip() (err error) {
+	if m.gz == nil {
+		m.gz, err = gzip.NewReader(m.raw)
+	} else {
+		err = m.gz.Reset(m.raw)
+	}
+	if err != nil {
+		return err
+	}
+	m.gz.Multistream(false)
+	m.cur = m.gz
+	return nil
+}
+
+// openZstd begins a frame of zstd.
+func (m *members) openZstd() (err error) {
+	frame := &frame{raw: m.raw, part: zstdParts()}
+	if m.zs == nil {
+		m.zs, err = zstd.NewReader(frame, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderLowmem(true))
+	} else {
+		err = m.zs.Reset(frame)
+	}
+	m.cur = m.zs
+	return err
 }
 
 // Sizes of the pump: how much it reads at once, how many pieces wait, and how long one waits for it.

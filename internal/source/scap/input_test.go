@@ -40,14 +40,19 @@ func TestInputs(t *testing.T) {
 	lz := func(w io.Writer) io.WriteCloser { return lz4.NewWriter(w) }
 	one := small()
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	skip := []byte{0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'a', 'b', 'c'}
 	for name, c := range map[string]struct {
 		content []byte
 		events  int
 	}{
 		"plain": {one, 2}, "gzip": {packed(t, one, gz), 2}, "zstd": {packed(t, one, zs), 2}, "lz4": {packed(t, one, lz), 2},
 		"two plain": {join(one, one), 4}, "two gzip": {join(packed(t, one, gz), packed(t, one, gz)), 4},
-		"gzip and plain": {join(packed(t, one, gz), one), 4}, "cut": {one[:len(one)-5], 2},
-		"cut gzip": {packed(t, one, gz)[:300], -1},
+		"gzip and plain": {join(packed(t, one, gz), one), 4}, "plain and gzip": {join(one, packed(t, one, gz)), 4}, "zstd and gzip": {join(packed(t, one, zs), packed(t, one, gz)), 4},
+		"all":                {join(one, packed(t, one, zs), packed(t, one, lz), one, one, packed(t, one, gz), packed(t, one, zs), packed(t, one, zs), one, packed(t, one, lz)), 20},
+		"plain and cut gzip": {join(one, packed(t, one, gz)[:40]), 2}, "gzip's mark alone": {join(one, magicGzip, []byte{8}), 2},
+		"skippable frames": {join(skip, packed(t, one, zs), skip, one, skip, packed(t, one, zs), skip), 6},
+		"cut":              {one[:len(one)-5], 2},
+		"cut gzip":         {packed(t, one, gz)[:300], -1},
 	} {
 		file := filepath.Join(t.TempDir(), "a.scap")
 		if err := os.WriteFile(file, c.content, 0o600); err != nil {

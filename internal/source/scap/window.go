@@ -3,6 +3,7 @@
 package scap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,13 @@ func (w *window) upTo(n int) ([]byte, error) {
 func (w *window) advance(n int) {
 	w.start += n
 	w.offset += int64(n)
+}
+
+// behind takes what was read but not consumed out of the window.
+func (w *window) behind() []byte {
+	b := bytes.Clone(w.buf[w.start:w.end])
+	w.end = w.start
+	return b
 }
 
 // skip consumes up to n bytes that need not be in the window and returns how many.
