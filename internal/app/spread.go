@@ -52,7 +52,8 @@ type spread struct {
 
 	stopping atomic.Bool
 	closed   atomic.Bool
-	failed   counter // number of the event behind which the capture could not be read on, 0 if there is none
+	failed   counter // number of the first event behind which somebody could not go on, 0 if there is none
+	last     *worker // came no further than all others did; nil as long as somebody goes on
 	meeting  meeting
 	// switchAt is the number of the event before which all workers go over to another generation; 0: none.
 	switchAt counter
@@ -170,6 +171,7 @@ func (p *spread) Next(ev *event.Event) error {
 		pause(n)
 	}
 	p.flush()
+	p.settle()
 	// The error of the earliest event is the one that a single worker would have met.
 	for _, o := range p.workers[1:] {
 		if o.err != nil && !errors.Is(o.err, io.EOF) && (errors.Is(err, io.EOF) || o.src.Num() < w.src.Num()) {
@@ -179,17 +181,46 @@ func (p *spread) Next(ev *event.Event) error {
 	return err
 }
 
+// settle takes back what was found behind the event at which the first worker had to stop, be it because the capture is
+// damaged there or because somebody wanted to. All workers are over.
+func (p *spread) settle() {
+	p.last = p.workers[0]
+	if p.failed.Load() == 0 {
+		return
+	}
+	for _, w := range p.workers {
+		if w.num < p.last.num {
+			p.last = w
+		}
+		w.mu.Lock()
+		for _, n := range w.alerts {
+			w.engine.Uncount(n.alert)
+		}
+		w.alerts = nil
+		w.raised.Store(0)
+		w.mu.Unlock()
+	}
+}
+
+// teller is the worker whose figures are those of a single one.
+func (p *spread) teller() *worker {
+	if p.last != nil {
+		return p.last
+	}
+	return p.workers[0]
+}
+
 // process takes the event that Next delivered through the state and, if it belongs to a piece of its own, through the rules.
 func (p *spread) process(ev *event.Event) { p.workers[0].process(ev) }
 
 // events is how many events Next has gone by.
-func (p *spread) events() uint64 { return p.workers[0].src.Num() }
+func (p *spread) events() uint64 { return p.teller().num }
 
 // types counts the events that Next has gone by.
-func (p *spread) types() *[event.NumTypes]uint64 { return &p.workers[0].types }
+func (p *spread) types() *[event.NumTypes]uint64 { return &p.teller().types }
 
-// stateStats are the figures of the first worker's state; those of the others are the same.
-func (p *spread) stateStats() state.Stats { return p.workers[0].state.Stats() }
+// stateStats are the figures of a worker's state; those of the others are the same.
+func (p *spread) stateStats() state.Stats { return p.teller().state.Stats() }
 
 // least is up to which event all workers are done.
 func (p *spread) least() uint64 {

@@ -146,9 +146,11 @@ func TestSpreadStops(t *testing.T) {
 	file := manyOpens(t, 50_000)
 	for _, stop := range []bool{true, false} {
 		last := uint64(0)
-		p := spreadOver(t, file, 2, every(t, "one", nil), func(a *alert.Alert) {
-			if a.Time <= last {
-				t.Fatalf("event %d after %d", a.Time, last)
+		var counters engine.Counters
+		one := every(t, "one", &counters)
+		p := spreadOver(t, file, 2, one, func(a *alert.Alert) {
+			if a.Time != last+1 {
+				t.Errorf("event %d after %d", a.Time, last)
 			}
 			last = a.Time
 		})
@@ -175,6 +177,43 @@ func TestSpreadStops(t *testing.T) {
 		}
 		if stop && (last == 0 || last > 50_000) {
 			t.Errorf("the last alert is of event %d", last)
+		}
+		if n := counters.Matched(one); stop && (len(n) != 1 || n[0].Matches != last) {
+			t.Errorf("%d alerts, counted %v", last, n)
+		}
+		if n := p.events(); stop && (n < last || n > last+1 || p.types()[event.OpenAt] != n) {
+			t.Errorf("%d alerts, %d events, %d opens", last, n, p.types()[event.OpenAt])
+		}
+	}
+}
+
+// TestSpreadBreaksOff holds that figures end, as alerts do, at an event that is damaged, whoever meets it.
+func TestSpreadBreaksOff(t *testing.T) {
+	const events, at = 20_000, 5000
+	file := manyOpens(t, events)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := len(capture())
+	size := (len(b) - whole) / events
+	b[whole+at*size+8+2+26+1] = 0xff // the length of its first parameter
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for workers := 1; workers <= 3; workers++ {
+		var counters engine.Counters
+		one, alerts := every(t, "one", &counters), uint64(0)
+		p := spreadOver(t, file, workers, one, func(*alert.Alert) { alerts++ })
+		var ev event.Event
+		for err = nil; err == nil; {
+			if err = p.Next(&ev); err == nil {
+				p.process(&ev)
+			}
+		}
+		n := counters.Matched(one)
+		if errors.Is(err, io.EOF) || alerts != at || len(n) != 1 || n[0].Matches != at || p.events() != at || p.types()[event.OpenAt] != at {
+			t.Errorf("%d workers: %v, %d alerts, %v, %d events, %d opens", workers, err, alerts, n, p.events(), p.types()[event.OpenAt])
 		}
 	}
 }

@@ -79,14 +79,14 @@ func (w *worker) run() {
 
 // end says that the worker has no more events.
 func (w *worker) end() {
-	if w.err != nil && !errors.Is(w.err, io.EOF) && !w.p.stopping.Load() {
+	if w.err != nil && (!errors.Is(w.err, io.EOF) || w.p.stopping.Load()) {
 		w.fail()
 	}
 	w.show()
 	w.done.Store(over)
 }
 
-// fail notes behind which event the capture could not be read on, if nobody has met an earlier one.
+// fail notes behind which event the worker could not go on, if nobody has met an earlier one.
 func (w *worker) fail() {
 	at := max(w.num, 1)
 	for {

@@ -58,3 +58,13 @@ func (e *Engine) Twin(sink func(*alert.Alert)) *Engine {
 	twin.scratch, twin.matches = nil, make([]int32, 0, cap(e.matches))
 	return &twin
 }
+
+// Uncount takes back that an alert was counted, which nobody is going to see.
+func (e *Engine) Uncount(a *alert.Alert) {
+	for _, r := range e.rules {
+		if r.rule.Name == a.Rule && r.rule.Priority == a.Priority && r.rule.Source == a.Source {
+			r.count.Add(^uint64(0))
+			return
+		}
+	}
+}

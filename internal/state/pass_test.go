@@ -57,6 +57,9 @@ func both(t *testing.T, records [][]byte) (passed int) {
 			short.After(&ev)
 		}
 	}
+	if got, want := short.Stats(), full.Stats(); got != want {
+		t.Errorf("figures\n got %+v\nwant %+v", got, want)
+	}
 	if got, want := picture(short), picture(full); !maps.Equal(got, want) {
 		for tid := range want {
 			if got[tid] != want[tid] {
