@@ -319,6 +319,7 @@ type captureStats struct {
 	events      uint64
 	first, last uint64
 	by          [4]map[string]uint64
+	others      [4]uint64 // events with names for which there was no room
 	fields      [4]*field.Field
 }
 
@@ -355,6 +356,8 @@ func (s *captureStats) add(c *field.Context) {
 				s.by[i][name]++
 			} else if len(s.by[i]) < maxStatNames {
 				s.by[i][strings.Clone(name)] = 1
+			} else {
+				s.others[i]++
 			}
 		}
 	}
@@ -371,9 +374,16 @@ func (s *captureStats) print(w io.Writer) {
 		slices.SortFunc(names, func(a, b string) int {
 			return cmp.Or(cmp.Compare(s.by[i][b], s.by[i][a]), cmp.Compare(a, b))
 		})
-		fmt.Fprintf(w, "\nby %s (%d):\n", n[0], len(names))
+		more := ""
+		if s.others[i] > 0 {
+			more = " names and more"
+		}
+		fmt.Fprintf(w, "\nby %s (%d%s):\n", n[0], len(names), more)
 		for _, name := range names[:min(len(names), statsPrinted)] {
 			fmt.Fprintf(w, "  %-*s %d\n", statNameWidth, string(alert.AppendString(nil, name)), s.by[i][name])
+		}
+		if s.others[i] > 0 {
+			fmt.Fprintf(w, "  %-*s %d\n", statNameWidth, "names that came later than those", s.others[i])
 		}
 	}
 }
