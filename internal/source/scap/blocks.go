@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // nextEventBlock reads all blocks before the next one that holds an event and returns that one, whole
@@ -162,8 +160,6 @@ func (s *Source) inputEnd(block string, err error) error {
 			s.truncated = true
 			s.o.Log.Warn("the capture is cut off, it was read to its last whole block", "offset", s.blockAt, "block", block)
 		}
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return s.fail(block, fmt.Errorf("the compressed file is damaged: %w", err))
 	default:
 		return s.fail(block, err)
 	}

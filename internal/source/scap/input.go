@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -57,17 +58,28 @@ func (m *members) Read(p []byte) (int, error) {
 	for {
 		if m.cur == nil {
 			if err := m.open(); err != nil {
-				return 0, err
+				return 0, damaged(err)
 			}
 		}
 		n, err := m.cur.Read(p)
 		if errors.Is(err, io.EOF) {
 			m.cur, err = nil, nil
+		} else if _, plain := m.cur.(*plainMember); !plain {
+			err = damaged(err)
 		}
 		if n > 0 || err != nil {
 			return n, err
 		}
 	}
+}
+
+// damaged says of an error of decompression what it means. That of reading the file, and its end, stay.
+func damaged(err error) error {
+	var file *os.PathError
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &file) {
+		return err
+	}
+	return fmt.Errorf("the compressed file is damaged: %w", err)
 }
 
 // open looks how the next member is compressed.

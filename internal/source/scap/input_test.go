@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -58,7 +59,7 @@ func TestInputs(t *testing.T) {
 		if err := os.WriteFile(file, c.content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for way, o := range map[string]Options{"file": {Path: file}, "pipe": {Input: io.MultiReader(bytes.NewReader(c.content))}} {
+		for way, o := range map[string]Options{"file": {Path: file}, "pipe": {Input: io.MultiReader(bytes.NewReader(c.content))}, "drops": {Input: iotest.OneByteReader(bytes.NewReader(c.content))}} {
 			t.Run(name+"/"+way, func(t *testing.T) {
 				o.State = state.New(state.Options{})
 				n, err := count(t, New(o))

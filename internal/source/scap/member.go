@@ -4,7 +4,6 @@ package scap
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"io"
 )
@@ -15,48 +14,65 @@ import (
 // plainMember reads an uncompressed capture up to a compressed one behind it, which can only begin where a block does.
 type plainMember struct {
 	raw  *bufio.Reader
-	left uint32 // bytes of the block under way
-	lost bool   // these are no blocks: everything belongs to this member
+	left int  // bytes of the block under way
+	lost bool // these are no blocks: everything belongs to this member
 }
 
 // Read reads what is there, and waits only if that is nothing.
-func (m *plainMember) Read(p []byte) (n int, err error) {
-	for n < len(p) && !m.lost {
-		if m.left == 0 {
-			if n > 0 && m.raw.Buffered() < blockHead {
-				return n, nil
-			}
-			head, err := m.raw.Peek(blockHead)
-			if compressedBehind(head) {
-				return n, io.EOF
-			}
-			if err != nil {
-				m.lost = true
-				break
-			}
-			m.left = binary.LittleEndian.Uint32(head[4:])
-			m.lost = m.left < blockHead+blockTail
-			continue
-		}
-		if n > 0 && m.raw.Buffered() == 0 {
-			return n, nil
-		}
-		k, err := m.raw.Read(p[n:min(len(p), n+int(m.left))])
-		m.left -= uint32(k)
-		if n += k; err != nil {
-			return n, err
-		}
+func (m *plainMember) Read(p []byte) (int, error) {
+	if m.lost = m.lost || len(p) < blockHead; m.lost {
+		return m.raw.Read(p)
 	}
-	if n > 0 {
-		return n, nil
+	if m.left == 0 {
+		// The head of a block is waited for.
+		if head, err := m.raw.Peek(blockHead); compressedBehind(head) {
+			return 0, io.EOF
+		} else if err != nil {
+			m.lost = true
+			return m.raw.Read(p)
+		}
+	} else if _, err := m.raw.Peek(1); err != nil {
+		return 0, err
 	}
-	return m.raw.Read(p)
+	b, _ := m.raw.Peek(min(m.raw.Buffered(), len(p)))
+	n := copy(p, b[:m.blocks(b)])
+	_, _ = m.raw.Discard(n)
+	return n, nil
 }
 
-// compressedBehind reports whether a compressed file begins where a block of a capture should.
+// blocks returns how many bytes belong to whole blocks and to the one that is cut off at the end.
+func (m *plainMember) blocks(b []byte) int {
+	n := m.left
+	for n+blockHead <= len(b) {
+		head := b[n : n+blockHead]
+		if compressedBehind(head) {
+			m.left = 0
+			return n
+		}
+		size := binary.LittleEndian.Uint32(head[4:])
+		if size < blockHead+blockTail {
+			m.lost = true
+			return len(b)
+		}
+		n += int(size)
+	}
+	if n > len(b) {
+		m.left = n - len(b)
+		return len(b)
+	}
+	m.left = 0
+	return n
+}
+
+// compressedBehind reports whether a compressed file begins where a block of a capture should. No block's type is one
+// of these numbers.
 func compressedBehind(head []byte) bool {
-	const deflate = 8 // the only method of gzip; no block's type has these three bytes
-	return len(head) > len(magicGzip) && compressed(head) && (!bytes.HasPrefix(head, magicGzip) || head[len(magicGzip)] == deflate)
+	const gzipDeflate, zstandard, lz4 = 0x088b1f, 0xfd2fb528, 0x184d2204
+	if len(head) < 4 {
+		return false
+	}
+	typ := binary.LittleEndian.Uint32(head)
+	return typ&0xffffff == gzipDeflate || typ == zstandard || typ == lz4 || isSkippable(head)
 }
 
 // frame reads the bytes of one frame of zstd or LZ4, and says that they end where the frame does.
