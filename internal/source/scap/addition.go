@@ -68,8 +68,8 @@ func appendAddition(dst []byte, what uint8, number uint16, ev *event.Event, firs
 	return dst
 }
 
-// additionsOf returns the addition behind an event in a block, without code and length, and what /proc told
-// at it (learned.go), without the mark too; nil if there is none. rec is the rest of the block from the event's
+// additionsOf returns the addition behind an event in a block, without code and length, and the options from
+// the first on that says what /proc told at it (learned.go); nil if there is none. rec is the rest of the block from the event's
 // header on.
 func additionsOf(block, rec []byte) (addition, learned []byte) {
 	size := uint64(binary.LittleEndian.Uint32(rec[16:]))
@@ -85,7 +85,7 @@ func additionsOf(block, rec []byte) (addition, learned []byte) {
 		case mark == additionMark && n >= additionHead-4 && addition == nil:
 			addition = b[4 : 4+n]
 		case mark == learnedMark && learned == nil:
-			learned = b[8 : 4+n]
+			learned = b
 		}
 		end += (4 + uint64(n) + 3) &^ 3
 	}

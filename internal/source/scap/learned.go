@@ -8,8 +8,8 @@ import (
 	"github.com/gyrfalcon/gyrfalcon/internal/state"
 )
 
-// What /proc told of threads and descriptors while an event was applied stands behind that event, as an
-// option like an addition:
+// What /proc told of threads and descriptors while an event was applied stands behind that event, as
+// options like an addition, several if one does not hold it all:
 //
 //	u32 mark   "GYR3"
 //	entries    u8 kind, then by kind
@@ -24,8 +24,12 @@ const (
 	learnedTheirs = 3
 )
 
-// maxLearned bounds what is told at one event, in bytes.
-const maxLearned = 1<<16 - 64
+// Bounds of what one option holds and of what is told at one event, in bytes. A process can take 24 KiB, a
+// process of which nothing was known brings its ancestors.
+const (
+	maxLearned    = 1<<16 - 64
+	maxLearnedAll = 1 << 20
+)
 
 // AppendLearned appends the entries of a thread that /proc told of and, if it leads a process, of that
 // one's descriptors, as far as they fit.
@@ -63,22 +67,55 @@ func appendLearnedFD(dst []byte, kind byte, p *state.Process, f *state.FD) []byt
 	return appendFD(dst, f)
 }
 
-// appendLearned appends what /proc told as an option to the block of an event that begins at start.
-func (e *encoder) appendLearned(dst []byte, start int) []byte {
-	if len(e.learned) == 0 {
-		return dst
+// learn keeps entries for the next event. It returns false if they are too much.
+func (e *encoder) learn(entries []byte) bool {
+	if len(entries) > maxLearned || len(e.learned)+len(entries) > maxLearnedAll {
+		return false
 	}
-	entries := e.learned
-	e.learned = e.learned[:0]
-	dst = pad(dst, start)
-	dst = binary.LittleEndian.AppendUint16(dst, additionCode)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(4+len(entries)))
-	dst = binary.LittleEndian.AppendUint32(dst, learnedMark)
-	return append(dst, entries...)
+	begin := 0
+	if n := len(e.options); n > 0 {
+		begin = e.options[n-1]
+	}
+	if len(e.options) == 0 || len(e.learned)-begin+len(entries) > maxLearned {
+		e.options = append(e.options, len(e.learned))
+	}
+	e.learned = append(e.learned, entries...)
+	return true
 }
 
-// learn gives the state what /proc told at the event that comes next. What makes no sense ends it.
-func (s *Source) learn(b []byte) {
+// appendLearned appends what /proc told, as options to the block of an event that begins at start.
+func (e *encoder) appendLearned(dst []byte, start int) []byte {
+	for i, begin := range e.options {
+		end := len(e.learned)
+		if i+1 < len(e.options) {
+			end = e.options[i+1]
+		}
+		dst = pad(dst, start)
+		dst = binary.LittleEndian.AppendUint16(dst, additionCode)
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(4+end-begin))
+		dst = binary.LittleEndian.AppendUint32(dst, learnedMark)
+		dst = append(dst, e.learned[begin:end]...)
+	}
+	e.options, e.learned = e.options[:0], e.learned[:0]
+	return dst
+}
+
+// learn gives the state what the options say that /proc told at the event that comes next.
+func (s *Source) learn(options []byte) {
+	for len(options) >= 8 {
+		n := int(binary.LittleEndian.Uint16(options[2:]))
+		if binary.LittleEndian.Uint16(options) != additionCode || n < 4 || n > len(options)-4 {
+			return
+		}
+		if binary.LittleEndian.Uint32(options[4:]) == learnedMark {
+			s.learnEntries(options[8 : 4+n])
+		}
+		options = options[min((4+n+3)&^3, len(options)):]
+	}
+}
+
+// learnEntries takes the entries of one option. What makes no sense ends them.
+func (s *Source) learnEntries(b []byte) {
 	for len(b) > 0 {
 		c := cursor{b: b, at: 1}
 		var n int

@@ -118,3 +118,52 @@ func TestLearnedReplays(t *testing.T) {
 		t.Errorf("replayed\n%s\nlive\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestLearnedMuch tells at one event of more than one option holds, and of more than is told at all.
+func TestLearnedMuch(t *testing.T) {
+	for _, n := range []int{1, 6, 7, 50, 300} {
+		env := []byte("A=" + strings.Repeat("e", 9000) + "\x00")
+		live := state.New(state.Options{HostRoot: t.TempDir()})
+		live.SetUsers(nil, nil)
+		var out bytes.Buffer
+		w := NewWriter(&out, WriterOptions{})
+		w.Begin(AppendTables(nil, &Head{}, live, 1))
+		told := 0
+		for i := range int64(n) {
+			live.Enter(&state.Entry{TID: 100 + i, PID: 100 + i, VTID: 100 + i, VPID: 100 + i, Comm: fmt.Sprint("c", i), ExePath: "/bin/x", Cwd: "/", Env: env})
+			th := live.Thread(100 + i)
+			if w.Learn(AppendLearned(nil, th)) && w.Learn(AppendLearnedFD(nil, th.Proc, &state.FD{Num: 3, Type: state.FDFifo})) {
+				told++
+			}
+		}
+		if told < min(n, maxLearnedAll/15_000) {
+			t.Errorf("%d of %d were taken", told, n)
+		}
+		w.Event(statetest.Record(t, event.Read, 1e18, 100, statetest.P{"res": 1, "fd": 3}), 0, false)
+		w.Event(statetest.Record(t, event.Read, 1e18+1, 99, statetest.P{"res": 1, "fd": 3}), 0, false)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		st := state.New(state.Options{HostRoot: t.TempDir()})
+		s := New(Options{Input: &out, State: st, Addrs: map[netip.Addr]struct{}{}})
+		if err := s.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var ev event.Event
+		for range 2 {
+			if err := s.Next(&ev); err != nil {
+				t.Fatal(err)
+			}
+			st.Apply(&ev)
+			st.After(&ev)
+		}
+		for i := range int64(told) {
+			if th := st.Thread(100 + i); th == nil || th.Comm != fmt.Sprint("c", i) || len(th.Proc.Env) != 1 || len(th.Proc.Env[0]) != 9002 {
+				t.Fatalf("%d processes told: %d is %+v", told, i, th)
+			}
+		}
+		if st.Thread(100+int64(told)) != nil || st.Thread(100).Proc.FDs.Get(3) == nil {
+			t.Errorf("%d processes told, another one is known, or no descriptor", told)
+		}
+	}
+}

@@ -119,13 +119,7 @@ func (w *Writer) Event(rec []byte, cpu int16, stateOnly bool) error {
 
 // Learn adds to the next event what AppendLearned and AppendLearnedFD appended. What is too much for one event
 // is left out: false.
-func (w *Writer) Learn(entries []byte) bool {
-	if len(w.enc.learned)+len(entries) > maxLearned {
-		return false
-	}
-	w.enc.learned = append(w.enc.learned, entries...)
-	return true
-}
+func (w *Writer) Learn(entries []byte) bool { return w.enc.learn(entries) }
 
 // flush passes on what was collected.
 func (w *Writer) flush() {

@@ -24,6 +24,7 @@ type encoder struct {
 	cut     []byte
 	params  [event.MaxParams][]byte
 	learned []byte // what /proc told since the last event that was written
+	options []int  // where in it each option begins
 	// told are the types whose enter sides come by themselves: they are not made again.
 	told [event.NumTypes]bool
 }
