@@ -109,14 +109,19 @@ func printEvtArg(c *Context, a *Arg) (Value, bool) {
 	return Value{Type: event.CharBuf, Kind: KindString, Str: c.Keep(p.appendValue(c.Arena(), c))}, true
 }
 
-// evtArgs builds the list of the published parameters; ours would be news to people's parsers.
+// evtArgs builds the list of the published parameters; ours behind them would be news to people's parsers.
+// Events that are ours altogether are shown whole: there is nothing else to tell of them.
 func evtArgs(c *Context, _ *Arg) (string, bool) {
 	info := c.Ev.Info()
 	if info.Code <= event.Generic {
 		return "", true
 	}
+	shown := info.Published
+	if info.IsOwn() {
+		shown = len(info.Params)
+	}
 	b := c.Arena()
-	for i := range min(info.Published, c.Ev.NumParams()) {
+	for i := range min(shown, c.Ev.NumParams()) {
 		p, ok := paramAt(c, i)
 		if !ok {
 			break

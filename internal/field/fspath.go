@@ -139,7 +139,7 @@ func appendFrom(dst []byte, c *Context, ref pathRef, path string) []byte {
 			if c.FD != nil {
 				return append(dst, c.FD.Name()...)
 			}
-			return append(dst, unknownDir...)
+			return append(dst, eventPath(c)...) // as fd.name tells of an open that failed
 		case baseFD:
 			dst = appendEventDir(dst, c, int(ref.param)-1)
 		}

@@ -65,6 +65,33 @@ func TestSceneValues(t *testing.T) {
 	checkTexts(t, s.step(8), map[string]string{"fs.path.name": "/dev/thing2/x", "evt.arg.mode": "S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID"})
 }
 
+// TestTextsOfOneEvent holds what is said of single events that the scene does not have.
+func TestTextsOfOneEvent(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		typ    event.Type
+		params statetest.P
+		want   map[string]string
+	}{
+		{"an event of ours is shown whole", event.FchmodAt2, statetest.P{"res": 0, "dirfd": 2, "filename": "x", "mode": 0o4755, "flags": 0x100},
+			map[string]string{"evt.args": "res=0 dirfd=2(<d>/dev/thing2) filename=x(/dev/thing2/x) mode=04755(S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID) " +
+				"flags=256(AT_SYMLINK_NOFOLLOW)", "evt.info": "res=0 dirfd=2(<d>/dev/thing2) filename=x(/dev/thing2/x) mode=04755(S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID) " +
+				"flags=256(AT_SYMLINK_NOFOLLOW)"}},
+		{"one that failed too", event.FSOpen, statetest.P{"fd": -19, "fsname": "nofs", "flags": 1},
+			map[string]string{"evt.args": "fd=-19(ENODEV) fsname=nofs flags=1"}},
+		{"a failed open, relative to the current directory", event.OpenAt, statetest.P{"fd": -2, "dirfd": atFDCWD, "name": "a/../b", "flags": 1},
+			map[string]string{"fs.path.name": "/root/b", "fs.path.nameraw": "a/../b", "fd.name": "/root/b"}},
+		{"a failed open, relative to a descriptor", event.OpenAt2, statetest.P{"fd": -40, "dirfd": 2, "name": "b", "flags": 1},
+			map[string]string{"fs.path.name": "/dev/thing2/b", "fs.path.nameraw": "b", "fd.name": "/dev/thing2/b"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScene(t)
+			s.events = append(s.events[:0:0], statetest.Event(t, tc.typ, 1566230400010000000, 4, tc.params))
+			checkTexts(t, s.step(0), tc.want)
+		})
+	}
+}
+
 func TestArgMismatch(t *testing.T) {
 	for _, tc := range []struct {
 		given, real string
