@@ -76,6 +76,15 @@ static __always_inline bool begin_row(struct run *r)
 	return true;
 }
 
+/*
+ * vital says whether a row's record goes into the critical ring. A call that failed has changed nothing: a
+ * loop of such, which anybody can run, must not push out what did.
+ */
+static __always_inline bool vital(struct row *row, struct scratch *s)
+{
+	return row->critical && (s64)s->args[6] >= 0;
+}
+
 HOOK("sys_exit")
 int BPF_PROG(call_plain, struct pt_regs *regs, long ret)
 {
@@ -83,7 +92,7 @@ int BPF_PROG(call_plain, struct pt_regs *regs, long ret)
 	if (!begin_row(&r))
 		return 0;
 	REPEAT(MAX_OPS, plain_step, &r);
-	send(r.s, r.row->critical);
+	send(r.s, vital(r.row, r.s));
 	return leave(r.s);
 }
 
@@ -96,7 +105,7 @@ int BPF_PROG(call_file, struct pt_regs *regs, long ret)
 	r.s->walk.mnt_id = 0;
 	r.s->file = (u64)fd_file(CURRENT(), (s64)r.s->args[6]);
 	REPEAT(MAX_OPS, file_step, &r);
-	send(r.s, r.row->critical);
+	send(r.s, vital(r.row, r.s));
 	struct control *c = control();
 	if (c && c->resolving) {
 		u64 id = bpf_get_current_pid_tgid();
@@ -112,7 +121,7 @@ int BPF_PROG(call_socket, struct pt_regs *regs, long ret)
 	if (!begin_row(&r))
 		return 0;
 	REPEAT(MAX_OPS, socket_step, &r);
-	send(r.s, r.row->critical);
+	send(r.s, vital(r.row, r.s));
 	return leave(r.s);
 }
 
@@ -123,7 +132,7 @@ int BPF_PROG(call_rare, struct pt_regs *regs, long ret)
 	if (!begin_row(&r))
 		return 0;
 	REPEAT(MAX_OPS, rare_step, &r);
-	send(r.s, r.row->critical);
+	send(r.s, vital(r.row, r.s));
 	return leave(r.s);
 }
 
@@ -150,7 +159,7 @@ int BPF_PROG(call_clone, struct pt_regs *regs, long ret)
 		published |= P_CLONE_CHILD_IN_PIDNS;
 	begin(s, row->event, CLONE_PARAMS, GET(t, pid));
 	put_clone(s, t, s->args[6], published, GET(t, pid));
-	send(s, true);
+	send(s, vital(row, s));
 	return leave(s);
 }
 
@@ -225,7 +234,7 @@ int BPF_PROG(call_exec, struct pt_regs *regs, long ret)
 	put_u32(s, GET(c, egid.val));
 	if (!first)
 		put_user_text(s, s->args[0], TEXT_MAX);
-	send(s, true);
+	send(s, vital(row, s));
 	return leave(s);
 }
 

@@ -398,7 +398,7 @@ static __always_inline void write_request(struct scratch *s)
 	REPEAT(MAX_OPS, ring_step, &r);
 	if (r.row->ring)
 		put_u8(s, s->via);
-	send(s, r.row->critical);
+	send(s, vital(r.row, s));
 }
 
 SEC("raw_tp/io_uring_complete")

@@ -11,7 +11,7 @@ type row struct {
 	event   event.Type
 	want    uint8 // the program
 	// critical rows go into the ring that a flood of other events cannot fill: they change who a
-	// process is. For the rows of wantMMsg it says that the call receives.
+	// process is. Calls that failed do not, and go with the others. For the rows of wantMMsg it says that the call receives.
 	critical bool
 	ops      []op
 }
