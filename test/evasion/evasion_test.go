@@ -80,6 +80,19 @@ func (r *row) here() bool {
 	return guestPrograms == "" || len(r.Hooked) > 0 || r.mark() == hooksMark
 }
 
+// short lists the rows done beside others that gyr did not see as it should. Rows that race fill the ring when gyr
+// gets little of the machine, and what they push out is another row's: that is counted, and the matter of
+// other tests. Here it is asked whether gyr sees the row, by itself if need be.
+func short(w *watcher, failed []error) (found []int) {
+	hooks := w.about(hooksMark)["witness hooks"] != nil
+	for i := range rows {
+		if r := &rows[i]; !r.Alone && r.here() && failed[i] == nil && r.judge(w) < r.expected(hooks) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
 // TestEvasion does every row and holds it to its verdict, not better and not worse.
 func TestEvasion(t *testing.T) {
 	host.NeedLive(t)
@@ -87,11 +100,12 @@ func TestEvasion(t *testing.T) {
 	w := watch(t, p, witnesses())
 	failed := make([]error, len(rows))
 	scenes := make([]*scene, len(rows))
+	home := p.dir
 	do := func(i int) {
 		r := &rows[i]
-		s := &scene{programs: p, w: w, mark: r.mark(), dir: filepath.Join(p.dir, r.mark())}
+		s := &scene{programs: p, w: w, mark: r.mark(), dir: filepath.Join(home, r.mark())}
 		scenes[i] = s
-		if failed[i] = os.Mkdir(s.dir, 0o777); failed[i] == nil {
+		if failed[i] = os.MkdirAll(s.dir, 0o777); failed[i] == nil {
 			os.Chmod(s.dir, 0o777)
 			begin := time.Now()
 			failed[i] = r.perform(s)
@@ -109,18 +123,19 @@ func TestEvasion(t *testing.T) {
 		}
 	}
 	group.Wait()
+	if lost := w.lostByNow(t, p); lost != "" {
+		home = filepath.Join(p.dir, "again")
+		for _, i := range short(w, failed) {
+			t.Logf("%s is %s, but events were lost, so it is done again: %s", rows[i].ID, rows[i].judge(w), lost)
+			do(i)
+		}
+	}
 	for i := range rows {
 		if rows[i].Alone && rows[i].here() {
 			do(i)
 		}
 	}
-	wall := &scene{programs: p, w: w, mark: "ev-wall-x", dir: filepath.Join(p.dir, "ev-wall-x")}
-	if err := os.Mkdir(wall.dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := wall.barrier(); err != nil {
-		t.Fatal(err)
-	}
+	w.wall(t, p, "ev-wall-x")
 	hooks := w.about(hooksMark)["witness hooks"] != nil
 	t.Logf("programs at the kernel's security checks: %v", hooks)
 	if guestPrograms != "" && !hooks {

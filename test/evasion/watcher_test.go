@@ -110,7 +110,7 @@ func watch(t *testing.T, p programs, further string) *watcher {
 	if err := os.WriteFile(file, []byte(further), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-o", "json_output=true", "-o", "rule_matching=all", "-o", "rules[].enable.rule=*"}
+	args := []string{"-o", "syscall_event_drops.threshold=0", "-o", "syscall_event_drops.rate=100", "-o", "syscall_event_drops.max_burst=100", "-o", "json_output=true", "-o", "rule_matching=all", "-o", "rules[].enable.rule=*"}
 	for _, f := range append(files, file) {
 		if !strings.HasSuffix(f, "_test.yaml") {
 			args = append(args, "-r", f)
@@ -211,6 +211,35 @@ func (w *watcher) unmarked() (lines []string) {
 		}
 	}
 	return lines[max(0, len(lines)-100):]
+}
+
+// wall returns when all that has happened by now has been judged.
+func (w *watcher) wall(t *testing.T, p programs, mark string) {
+	t.Helper()
+	s := &scene{programs: p, w: w, mark: mark, dir: filepath.Join(p.dir, mark)}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.barrier(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lostByNow returns what gyr says of events that it lost, all that has happened by now being judged; "" if it lost
+// none. It looks for losses once a second, when there is an event.
+func (w *watcher) lostByNow(t *testing.T, p programs) (said string) {
+	t.Helper()
+	w.wall(t, p, "ev-wall-losses-x")
+	time.Sleep(1100 * time.Millisecond)
+	w.wall(t, p, "ev-wall-told-x")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.alerts {
+		if a.Rule == "Falco internal: syscall event drop" {
+			said = a.Output
+		}
+	}
+	return said
 }
 
 // stop ends gyr as a user would.
