@@ -148,6 +148,9 @@ func (a *App) warnings(g *generation) {
 	if s := g.selected; len(s.Unknown) > 0 {
 		a.log.Warn("base_syscalls.custom_set: unknown system calls: " + strings.Join(s.Unknown, ", "))
 	}
+	if names := SyscallNames(g.selected.Refused); len(names) > 0 && !a.replays() {
+		a.log.Warn("base_syscalls.custom_set names plain input and output, which is not watched without base_syscalls.all", "calls", strings.Join(names, ","))
+	}
 	if names := SyscallNames(g.selected.Inactive); len(names) > 0 && !a.replays() {
 		a.log.Warn("rules need system calls that are not watched (base_syscalls.all: true watches them)", "count", len(names), "calls", strings.Join(names[:min(len(names), 20)], ","))
 	}

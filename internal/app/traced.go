@@ -4,6 +4,7 @@ package app
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/config"
@@ -18,6 +19,7 @@ type Traced struct {
 	Call    *event.Syscall
 	Rules   []string // the enabled rules that name it
 	State   bool     // the state needs it
+	Custom  bool     // base_syscalls.custom_set names it
 	Program string   // the eBPF program that reports it; "" if this architecture lacks the call
 }
 
@@ -25,8 +27,9 @@ type Traced struct {
 const manyCalls = 100
 
 // TracedCalls lists the system calls that the rules of a set and the configuration ask for, by name. Rules
-// that any event can match are returned apart: they are no reason for a call of their own.
-func TracedCalls(cfg *config.Config, set *rule.Set) (calls []Traced, any []string) {
+// that any event can match are returned apart: they are no reason for a call of their own. So are warnings
+// of what is asked for and not traced.
+func TracedCalls(cfg *config.Config, set *rule.Set) (calls []Traced, any, warnings []string) {
 	why := map[uint16][]string{}
 	var wanted, named = engine.NamedIO(rule.Rule{}.Syscalls), engine.NamedIO(rule.Rule{}.Syscalls)
 	for _, r := range set.Rules {
@@ -43,11 +46,30 @@ func TracedCalls(cfg *config.Config, set *rule.Set) (calls []Traced, any []strin
 			why[code] = append(why[code], r.Name)
 		}
 	}
-	for code := range engine.Select(wanted, baseSyscalls(cfg, named)).Wanted.All() {
+	selected := engine.Select(wanted, baseSyscalls(cfg, named))
+	for code := range selected.Wanted.All() {
 		c := event.SyscallByCode(code)
-		t := Traced{Call: c, Rules: why[code], State: c.State, Program: modernbpf.ProgramOf(c)}
+		t := Traced{Call: c, Rules: why[code], State: selected.Base.Has(code), Custom: selected.Custom.Has(code), Program: modernbpf.ProgramOf(c)}
 		calls = append(calls, t)
 	}
 	slices.SortFunc(calls, func(a, b Traced) int { return strings.Compare(a.Call.Name, b.Call.Name) })
-	return calls, any
+	return calls, any, selectionWarnings(&selected)
+}
+
+// selectionWarnings says what was asked for and is not watched.
+func selectionWarnings(s *engine.Selection) (warnings []string) {
+	if len(s.Unknown) > 0 {
+		warnings = append(warnings, "base_syscalls.custom_set: unknown system calls: "+strings.Join(s.Unknown, ", "))
+	}
+	if names := SyscallNames(s.Refused); len(names) > 0 {
+		warnings = append(warnings, "base_syscalls.custom_set: plain input and output is not watched without base_syscalls.all: "+strings.Join(names, ", "))
+	}
+	if names := SyscallNames(s.Inactive); len(names) > 0 {
+		rest := ""
+		if n := len(names) - 20; n > 0 {
+			names, rest = names[:20], " and "+strconv.Itoa(n)+" more"
+		}
+		warnings = append(warnings, "rules need system calls that are not watched (base_syscalls.all: true watches plain input and output): "+strings.Join(names, ", ")+rest)
+	}
+	return warnings
 }

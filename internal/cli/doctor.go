@@ -54,7 +54,7 @@ func printTraced(o *options, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	calls, general := app.TracedCalls(cfg, loaded.Set)
+	calls, general, warnings := app.TracedCalls(cfg, loaded.Set)
 	fmt.Fprintf(w, "%-24s %-14s %s\n", "SYSTEM CALL", "PROGRAM", "WHY")
 	programs := map[string]int{}
 	for _, t := range calls {
@@ -66,6 +66,9 @@ func printTraced(o *options, w io.Writer) error {
 		if t.State {
 			why = append(why, "the state needs it")
 		}
+		if t.Custom {
+			why = append(why, "base_syscalls.custom_set")
+		}
 		if n := len(t.Rules); n > 3 {
 			why = append(why, fmt.Sprintf("%d rules: %q, %q, …", n, t.Rules[0], t.Rules[1]))
 		} else {
@@ -74,9 +77,12 @@ func printTraced(o *options, w io.Writer) error {
 			}
 		}
 		if len(why) == 0 {
-			why = append(why, "base_syscalls, or rules that any call can match")
+			why = append(why, "rules that any call can match")
 		}
 		fmt.Fprintf(w, "%-24s %-14s %s\n", t.Call.Name, t.Program, strings.Join(why, "; "))
+	}
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "\nwarning: %s\n", warning)
 	}
 	if len(general) > 0 {
 		fmt.Fprintf(w, "\nRules that any system call can match: %q\n", general)

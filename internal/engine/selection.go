@@ -24,9 +24,13 @@ type BaseSyscalls struct {
 // Selection are the system calls to watch.
 type Selection struct {
 	Wanted filter.SyscallSet
+	// Base are those of Wanted that the state needs, and Custom those that BaseSyscalls.Custom names.
+	Base, Custom filter.SyscallSet
 	// Inactive are calls that rules need and that are left out, because they are plain input and
 	// output or because the configuration excludes them.
 	Inactive filter.SyscallSet
+	// Refused are calls that BaseSyscalls.Custom names and that are left out, because they are plain input and output.
+	Refused filter.SyscallSet
 	// Unknown are names in BaseSyscalls.Custom that no system call has.
 	Unknown []string
 }
@@ -122,23 +126,25 @@ func Select(rules filter.SyscallSet, base BaseSyscalls) Selection {
 			positive.Add(c.Code)
 		}
 	}
-	s.Wanted = rules
 	switch {
 	case !positive.Empty():
-		s.Wanted = s.Wanted.Union(positive)
 	case base.Repair:
-		s.Wanted = s.Wanted.Union(repair(rules))
+		s.Base = repair(rules)
 	default:
-		s.Wanted = s.Wanted.Union(stateSet())
+		s.Base = stateSet()
 	}
-	s.Wanted = s.Wanted.Minus(negative)
+	s.Wanted = rules.Union(positive).Union(s.Base).Minus(negative)
 	if !base.All {
 		s.Wanted = s.Wanted.Minus(Ignored().Minus(base.Named))
 	}
 	if base.Repair && len(base.Custom) > 0 {
+		s.Base = s.Base.Union(repair(s.Wanted))
 		s.Wanted = s.Wanted.Union(repair(s.Wanted))
 	}
 	s.Inactive = rules.Minus(s.Wanted)
+	s.Refused = positive.Minus(negative).Minus(s.Wanted)
 	s.Wanted = s.Wanted.Union(named(processExit...))
+	s.Base = s.Base.Union(named(processExit...)).Intersect(s.Wanted)
+	s.Custom = positive.Intersect(s.Wanted)
 	return s
 }

@@ -32,6 +32,7 @@ func TestSelect(t *testing.T) {
 		want     string
 		inactive string
 		unknown  string
+		refused  string
 	}{
 		{name: "the state's set", rules: "openat", want: list(stateSet())},
 		{name: "and the rules'", rules: "ptrace", want: list(stateSet().Union(named("ptrace")))},
@@ -41,6 +42,8 @@ func TestSelect(t *testing.T) {
 		{name: "exclusions", rules: "ptrace kill", base: BaseSyscalls{Custom: []string{"openat", "!kill"}}, want: "openat ptrace sched_process_exit", inactive: "kill"},
 		{name: "exclusions alone", rules: "ptrace", base: BaseSyscalls{Custom: []string{"!open"}}, want: list(stateSet().Union(named("ptrace")).Minus(named("open")))},
 		{name: "unknown names", rules: "ptrace", base: BaseSyscalls{Custom: []string{"openat", "opnat"}}, want: "openat ptrace sched_process_exit", unknown: "opnat"},
+		{name: "a custom set of plain input and output", rules: "ptrace", base: BaseSyscalls{Custom: []string{"openat", "read"}}, want: "openat ptrace sched_process_exit", refused: "read"},
+		{name: "the same, wanted", rules: "ptrace", base: BaseSyscalls{Custom: []string{"read"}, All: true}, want: "ptrace read sched_process_exit"},
 		{name: "repair", rules: "ptrace", base: BaseSyscalls{Repair: true}, want: list(named("ptrace").Union(named(repairAlways...)))},
 		{name: "repair of the network", rules: "accept4", base: BaseSyscalls{Repair: true}, want: plus("accept4", "socket", "getsockopt", "close", "bind")},
 		{name: "repair of files", rules: "openat", base: BaseSyscalls{Repair: true}, want: plus("openat", "close")},
@@ -59,6 +62,9 @@ func TestSelect(t *testing.T) {
 			if got := strings.Join(s.Unknown, " "); got != tt.unknown {
 				t.Errorf("unknown %q, want %q", got, tt.unknown)
 			}
+			if got := list(s.Refused); got != tt.refused {
+				t.Errorf("refused %q, want %q", got, tt.refused)
+			}
 		})
 	}
 }
@@ -72,5 +78,32 @@ func TestStateSetSize(t *testing.T) {
 		if !s.Has(event.SyscallByName(name).Code) {
 			t.Errorf("%s is not ignored", name)
 		}
+	}
+}
+
+// TestSelectSaysWhy holds that each call is watched for the reasons that there are.
+func TestSelectSaysWhy(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		rules        string
+		base         BaseSyscalls
+		state, named string
+	}{
+		{"the state's set", "ptrace openat", BaseSyscalls{}, list(stateSet()), ""},
+		{"a custom set", "ptrace open", BaseSyscalls{Custom: []string{"openat2", "ptrace"}}, "sched_process_exit", "openat2 ptrace"},
+		{"exclusions alone", "ptrace", BaseSyscalls{Custom: []string{"!open"}}, list(stateSet().Minus(named("open"))), ""},
+		{"repair", "openat", BaseSyscalls{Repair: true}, list(named(repairAlways...).Union(named("close"))), ""},
+		{"both", "openat", BaseSyscalls{Repair: true, Custom: []string{"ptrace"}}, list(named(repairAlways...).Union(named("close"))), "ptrace"},
+		{"what is refused is no reason", "openat", BaseSyscalls{Custom: []string{"read", "chdir"}}, "sched_process_exit", "chdir"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Select(named(strings.Fields(tt.rules)...), tt.base)
+			if got := list(s.Base); got != tt.state {
+				t.Errorf("for the state\n%s\nwant\n%s", got, tt.state)
+			}
+			if got := list(s.Custom); got != tt.named {
+				t.Errorf("for the custom set\n%s\nwant\n%s", got, tt.named)
+			}
+		})
 	}
 }
