@@ -156,7 +156,9 @@ func TestSysdigReadsLive(t *testing.T) {
 	if err := recorder.Wait(); err != nil || !strings.Contains(log, "Lost: nothing") {
 		t.Fatalf("%v\n%s", err, log)
 	}
-	const events = "evt.type in (execve, openat, read, write, close) and evt.rawres >= 0 and proc.name = recordedcat"
+	// The program's own output is left out: sysdig does not know dup3, which put a pipe there, and takes it for
+	// what the test has there, which is a file if somebody keeps what it says.
+	const events = "evt.type in (execve, openat, read, write, close) and evt.rawres >= 0 and proc.name = recordedcat and not fd.num in (1, 2)"
 	const format = "%evt.type %proc.name %thread.tid %fd.num %fd.name %evt.arg.res"
 	theirs, err := exec.Command("sysdig", "-r", file, "-p", "*"+format, events+" and evt.dir = <").Output()
 	if err != nil {
