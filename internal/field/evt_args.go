@@ -110,21 +110,24 @@ func printEvtArg(c *Context, a *Arg) (Value, bool) {
 }
 
 // evtArgs builds the list of the published parameters; ours behind them would be news to people's parsers.
-// Events that are ours altogether are shown whole: there is nothing else to tell of them.
+// Events that are ours altogether are shown with all that has a value: there is nothing else to tell of them.
 func evtArgs(c *Context, _ *Arg) (string, bool) {
 	info := c.Ev.Info()
 	if info.Code <= event.Generic {
 		return "", true
 	}
-	shown := info.Published
+	shown, always := info.Published, info.Published
 	if info.IsOwn() {
-		shown = len(info.Params)
+		shown, always = len(info.Params), info.ParamIndex("real_path")
 	}
 	b := c.Arena()
 	for i := range min(shown, c.Ev.NumParams()) {
 		p, ok := paramAt(c, i)
 		if !ok {
 			break
+		}
+		if len(p.data) == 0 && always >= 0 && i >= always { // the kernel did not tell
+			continue
 		}
 		if i > 0 {
 			b = append(b, ' ')

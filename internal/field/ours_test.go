@@ -77,6 +77,10 @@ func TestTextsOfOneEvent(t *testing.T) {
 			map[string]string{"evt.args": "res=0 dirfd=2(<d>/dev/thing2) filename=x(/dev/thing2/x) mode=04755(S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID) " +
 				"flags=256(AT_SYMLINK_NOFOLLOW)", "evt.info": "res=0 dirfd=2(<d>/dev/thing2) filename=x(/dev/thing2/x) mode=04755(S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID) " +
 				"flags=256(AT_SYMLINK_NOFOLLOW)"}},
+		{"with what the kernel resolved", event.Truncate, statetest.P{"res": 0, "path": "x", "length": 3, "real_path": "/r/x", "real_dev": 1, "real_ino": 9, "real_nlink": 1},
+			map[string]string{"evt.args": "res=0 path=x(/root/x) length=3 real_path=/r/x real_dev=1 real_ino=9 real_nlink=1"}},
+		{"without what it did not", event.Truncate, statetest.P{"res": -2, "path": "x", "length": 3},
+			map[string]string{"evt.args": "res=-2(ENOENT) path=x(/root/x) length=3"}},
 		{"one that failed too", event.FSOpen, statetest.P{"fd": -19, "fsname": "nofs", "flags": 1},
 			map[string]string{"evt.args": "fd=-19(ENODEV) fsname=nofs flags=1"}},
 		{"a failed open, relative to the current directory", event.OpenAt, statetest.P{"fd": -2, "dirfd": atFDCWD, "name": "a/../b", "flags": 1},
