@@ -86,6 +86,7 @@ enum {
 	OP_FS_BYTES,   /* the same as bytes */
 	OP_QUOTA,      /* the part op.imm of quotactl's structure, with the command op.arg2 */
 	OP_PIDFD,      /* the process behind a descriptor */
+	OP_FILE_TIME,  /* the time of a file at op.imm behind it; none if that is the present or left alone */
 	OP_VALUE_AT,   /* the bytes of the pair of pointer and size that it points to */
 };
 

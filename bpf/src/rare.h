@@ -60,6 +60,20 @@ static __always_inline u64 user_time(struct scratch *s, u64 p)
 	return user_u64(p) * 1000000000ULL + user_u64(p + 8);
 }
 
+/* The nanoseconds with which a call leaves a file's time alone, or takes the present one (include/uapi/linux/stat.h). */
+#define UTIME_NOW ((1L << 30) - 1L)
+#define UTIME_OMIT ((1L << 30) - 2L)
+
+/* put_file_time writes the time that a call gives to a file, if it names one. */
+static __always_inline void put_file_time(struct scratch *s, u64 p)
+{
+	u64 nsec = s->compat ? user_u32(p + 4) : user_u64(p + 8);
+	if (nsec == UTIME_NOW || nsec == UTIME_OMIT)
+		put_none(s);
+	else
+		put_u64(s, user_time(s, p));
+}
+
 /* Kernel's numbers of quotactl's commands. */
 #define Q_QUOTAON 0x800002
 #define Q_GETFMT 0x800004
@@ -172,6 +186,12 @@ static __always_inline void rare_op(struct scratch *s, struct op *op, u64 v, u64
 {
 	switch (op->kind) {
 	case OP_FD_LIST: put_fd_list(s->slot, v, v2); break;
+	case OP_FILE_TIME:
+		if (v)
+			put_file_time(s, v + op->imm);
+		else
+			put_none(s);
+		break;
 	case OP_TIME: put_u64(s, v ? user_time(s, v + (op->imm & 0xff)) : (s64)(s32)(op->imm >> 8) * -1); break;
 	case OP_SIGSET: put_u32(s, v ? user_u32(v) : 0); break;
 	case OP_SEM16: put_u16(s, v && v2 > op->imm / 6 ? user_u16(v + op->imm) : 0); break;

@@ -137,11 +137,13 @@ __noinline int tuple(u32 key, bool out, u64 usr)
 						bpf_probe_read_user_str(at(s, 17), UNIX_PATH_MAX, (void *)usr);
 		} else {
 			u64 addr = (u64)BPF_CORE_READ(named, addr);
-			if (addr) {
-				/* struct sockaddr_un: two bytes of family, then the path. */
+			s32 len = addr ? BPF_CORE_READ((struct unix_address *)addr, len) : 0;
+			if (len > 2) {
+				/* struct sockaddr_un: two bytes of family, then the path. An abstract one has no end but the length. */
+				u32 max = len - 2 > UNIX_PATH_MAX ? UNIX_PATH_MAX : len - 2;
 				addr += bpf_core_field_offset(struct unix_address, name) + 2;
 				bpf_probe_read_kernel(&first, 1, (void *)addr);
-				got = bpf_probe_read_kernel_str(at(s, 17), UNIX_PATH_MAX, (void *)(addr + !first));
+				got = bpf_probe_read_kernel_str(at(s, 17), LOW(max - !first + 1, 127), (void *)(addr + !first));
 			}
 		}
 		if (got <= 0) {

@@ -91,6 +91,7 @@ const (
 	opFSBytes
 	opQuota
 	opPidFD
+	opFileTime
 	opValueAt
 )
 
@@ -185,6 +186,9 @@ func semFlags(off uint32) op                   { return op{Kind: opSemBits, Arg:
 func keyctlArg(n uint8) op                     { return op{Kind: opKeyctl, Arg: n} }
 func pidBehind(n uint8) op                     { return op{Kind: opPidFD, Arg: n} }
 
+// fileTimeAt is the time that a call gives to a file; none if it names none.
+func fileTimeAt(n uint8, off uint32) op { return op{Kind: opFileTime, Arg: n, Imm: off} }
+
 // timeOrNever is a time that is -1 if none is given.
 func timeOrNever(n uint8) op { return op{Kind: opTime, Arg: n, Imm: 1 << 8} }
 
@@ -228,7 +232,7 @@ func resolvedOps(t event.Type) []op {
 func (o op) width() int {
 	switch o.Kind {
 	case opS64, opS32, opAtFD, opAt64, opCaps, opPrctlNumber, opConst64, opFileIno, opInoAt, opPairSource, opPairPeer,
-		opTime, opPidFD, opRealIno:
+		opTime, opFileTime, opPidFD, opRealIno:
 		return 8
 	case opU32, opBits32, opEnum32, opAt32, opConst32, opMode, opOpenFlags, opMask32, opLen32, opFileFlags, opFileDev,
 		opFileNLink, opFileMnt, opHowFlags, opHowMode, opHowResolve, opIOVSize, opMsgSize, opQueueLen, opQueueMax,

@@ -21,7 +21,7 @@ var ownRows = []row{
 	plain("statx", event.StatX, result, fd(0), text(1), u32(2), u32(3)),
 	plain("readlink", event.ReadLink, result, text(0), bytesOf(1, argResult)),
 	plain("readlinkat", event.ReadLinkAt, result, fd(0), text(1), bytesOf(2, argResult)),
-	rare("utimensat", event.UTimeNSAt, result, fd(0), text(1), timeAt(2, 16), u32(3)),
+	rare("utimensat", event.UTimeNSAt, result, fd(0), text(1), fileTimeAt(2, 16), u32(3)),
 	plain("name_to_handle_at", event.NameToHandleAt, result, fd(0), text(1), u32(4)),
 
 	// Attributes of files.
