@@ -48,12 +48,19 @@ STEP walk_step(u32 i, struct scratch **context)
 		s->walk.mnt = above + mnt_at;
 		return 0;
 	}
-	if (!prepend(s, NUM(GET(dent, d_name.name)), GET(dent, d_name.len))) {
+	u32 len = GET(dent, d_name.len);
+	if (up == d && len <= 1) {
+		/* Neither place nor name: pipes, sockets, namespaces ("/"). */
+		s->walk.ended = 1;
+		s->walk.detached = 1;
+		return 1;
+	}
+	if (!prepend(s, NUM(GET(dent, d_name.name)), len)) {
 		s->walk.ended = 1;
 		return 1;
 	}
 	if (up == d) {
-		/* A file without a place: memfd, pipe, socket, or a directory lazily unmounted. */
+		/* A file without a place: memfd, or a directory lazily unmounted. */
 		s->walk.ended = 1;
 		s->walk.detached = 1;
 		return 1;
@@ -82,7 +89,7 @@ __noinline int walk(u32 key)
 	if (!s->walk.ended && off > 1 && off < PATH_LEN) {
 		s->path[LOW(off - 1, PATH_LEN - 1)] = '?';
 		s->walk.off = off - 1;
-	} else if (off == PATH_LEN - 1) {
+	} else if (off == PATH_LEN - 1 && !s->walk.detached) {
 		s->path[PATH_LEN - 2] = '/';
 		s->walk.off = PATH_LEN - 2;
 	}
@@ -96,12 +103,12 @@ static __always_inline void walk_up(struct scratch *s, struct vfsmount *mnt, str
 	walk(s->slot);
 }
 
-/* put_walked copies the path of the newest walk into the record. */
+/* put_walked copies the path of the newest walk into the record: none of a file that has none. */
 static __always_inline void put_walked(struct scratch *s)
 {
 	u32 off = LOW(s->walk.off, PATH_LEN - 1);
 	u32 len = PATH_LEN - off;
-	if (s->overflow) {
+	if (s->overflow || len == 1) {
 		put_none(s);
 		return;
 	}

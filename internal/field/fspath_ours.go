@@ -12,7 +12,7 @@ import (
 // fsPathOursFields are the fields of the file that the kernel really opened or worked on.
 var fsPathOursFields = []Field{
 	{Name: "fs.path.real", Type: event.CharBuf, Ours: true, Str: fsPathReal,
-		Doc: "The path of the file that a successful call opened, renamed, linked, removed or changed, as the kernel resolved it: symlinks followed, and not to be fooled by changing the argument meanwhile. No value where the kernel did not tell: opens always have it, other calls where the kernel allows programs at its security hooks."},
+		Doc: "The path of the file that a successful call opened, executed, renamed, linked, removed or changed, as the kernel resolved it: symlinks followed, and not to be fooled by changing the argument meanwhile. Of an exec it is the file that runs, for a script its interpreter. No value where the kernel did not tell: opens and execs always have it, other calls where the kernel allows programs at its security hooks."},
 	{Name: "fs.path.real.target", Type: event.CharBuf, Ours: true, Str: fsPathRealTarget,
 		Doc: "The second path of a call that has two, as the kernel resolved it: the new name of what is renamed or linked; for mounts what was mounted on fs.path.real. No value where the kernel did not tell."},
 	{Name: "fs.path.real.dev", Type: event.Uint32, Format: event.FormatHex, Ours: true, Uint: fsReal("dev", func(f *state.FD) uint64 { return uint64(f.Dev) }),
@@ -46,8 +46,19 @@ func paramTable(name string) []int8 {
 	return t
 }
 
+// withExec adds to a table the parameter of that name of the events of an exec.
+func withExec(t []int8, name string) []int8 {
+	for _, exec := range []event.Type{event.Execve, event.Execveat} {
+		t[exec] = int8(event.Lookup(exec).ParamIndex(name))
+	}
+	return t
+}
+
+// isExec reports whether the event is one of an exec.
+func isExec(t event.Type) bool { return t == event.Execve || t == event.Execveat }
+
 var (
-	realPathParam   = paramTable("real_path")
+	realPathParam   = withExec(paramTable("real_path"), "trusted_exepath")
 	realTargetParam = paramTable("real_target")
 	ioUringParam    = paramTable("io_uring")
 )
@@ -100,6 +111,7 @@ func fsReal(name string, get func(*state.FD) uint64) func(*Context, *Arg) (uint6
 			index[i] = at
 		}
 	}
+	withExec(index, "exe_"+name)
 	return func(c *Context, _ *Arg) (uint64, bool) {
 		if _, ok := realPath(c); !ok {
 			return 0, false
@@ -107,7 +119,7 @@ func fsReal(name string, get func(*state.FD) uint64) func(*Context, *Arg) (uint6
 		if i := index[c.Ev.Type()]; i >= 0 {
 			return c.Ev.Uint(int(i))
 		}
-		if c.FD == nil {
+		if c.FD == nil || isExec(c.Ev.Type()) {
 			return 0, false
 		}
 		return get(c.FD), true
@@ -118,7 +130,7 @@ func fsReal(name string, get func(*state.FD) uint64) func(*Context, *Arg) (uint6
 // path, which is no mismatch.
 func evtArgMismatch(c *Context, _ *Arg) (bool, bool) {
 	t := c.Ev.Type()
-	if realPathParam[t] < 0 || openFlags(c.Ev)&oTmpfile != 0 {
+	if realPathParam[t] < 0 || isExec(t) || openFlags(c.Ev)&oTmpfile != 0 {
 		return false, false
 	}
 	path, ok := realPath(c)

@@ -110,3 +110,41 @@ func TestFileTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesWithoutPlace holds that the real path of files that have neither a name nor a place, such as pipes and
+// namespaces, is not that of the root directory.
+func TestFilesWithoutPlace(t *testing.T) {
+	s := openLive(t, Config{Syscalls: named("openat")})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pipe := make([]int, 2)
+	if err := unix.Pipe2(pipe, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pipe[0])
+	defer unix.Close(pipe[1])
+	memory, err := unix.MemfdCreate("gyr", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(memory)
+	rows := []struct{ path, want string }{
+		{"/", "/\x00"},
+		{"/proc/self/ns/mnt", ""},
+		{fmt.Sprint("/proc/self/fd/", pipe[0]), ""},
+		{fmt.Sprint("/proc/self/fd/", memory), "/memfd:gyr\x00"},
+		{"/proc/self/root/etc", "/etc\x00"},
+	}
+	for _, r := range rows {
+		fd, err := unix.Openat(unix.AT_FDCWD, r.path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+	}
+	for i, path := range paramsOf(t, s, event.OpenAt, "real_path", len(rows)) {
+		if path != rows[i].want {
+			t.Errorf("%s is %q, want %q", rows[i].path, path, rows[i].want)
+		}
+	}
+}
