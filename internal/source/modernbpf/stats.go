@@ -25,6 +25,9 @@ const (
 	countSecond
 )
 
+// busyReason is the loss of events at which no program ran.
+const busyReason = "program was busy"
+
 func (s *Source) counter(i uint32) (sum uint64) {
 	var perCPU []uint64
 	if err := s.coll.Maps["counters"].Lookup(i, &perCPU); err != nil {
@@ -46,7 +49,7 @@ func (s *Source) Stats() source.Stats {
 		{Reason: "critical ring full", Events: s.counter(countCriticalLost), Class: source.LossBuffer},
 		{Reason: "bulk ring full", Events: s.counter(countBulkLost), Class: source.LossBuffer},
 		{Reason: "tail call failed", Events: s.counter(countTailCall)},
-		{Reason: "program was busy", Events: s.missedRuns()},
+		{Reason: busyReason, Events: s.missedRuns()},
 		{Reason: "texts over 64 KiB were cut", Events: s.counter(countCut), Class: source.LossScratch},
 		{Reason: "record could not be read", Events: s.malformed.Load()},
 	}
