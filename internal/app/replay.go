@@ -154,7 +154,7 @@ func (o *Trial) engine(sink func(*alert.Alert)) (*engine.Engine, error) {
 // through takes all events through the rules and returns how many there were.
 func (o *Trial) through(ctx context.Context, r *Replay, e *engine.Engine, workers int, sink func(*alert.Alert)) (events uint64, err error) {
 	var next source.Source = r.src
-	process := evaluator(r.src, e, r.state, e.NewContext(r.C.Machine))
+	var process func(*event.Event)
 	if r.src.Plain() {
 		p, err := newSpread(ctx, r.src, o.Path, r.state, workers, e, r.C.Machine, sink)
 		if err != nil {
@@ -165,6 +165,8 @@ func (o *Trial) through(ctx context.Context, r *Replay, e *engine.Engine, worker
 			events = p.events()
 		}()
 		next, process = p, p.process
+	} else {
+		process = evaluator(r.src, e, r.state, e.NewContext(r.C.Machine))
 	}
 	for {
 		switch err := next.Next(&r.ev); {

@@ -105,7 +105,7 @@ func (s *State) reparent(p *Process, to int64) {
 // the nearest living ancestor that reaps in the same pid namespace.
 func (s *State) reaper(p *Process, named int64) int64 {
 	if named > 0 {
-		if t := s.threads.get(named); t != nil && !t.Fake {
+		if t := s.threads.known(named); t != nil {
 			return t.Proc.PID
 		}
 		return named

@@ -27,7 +27,7 @@ func (s *State) leader(t *Thread, id int64, of func(*Process) int64, host bool) 
 	}
 	p := t.Proc
 	if host || t.VTID == t.TID && p.VPID == p.PID {
-		if l := s.threads.get(id); l != nil && !l.Fake {
+		if l := s.threads.known(id); l != nil {
 			return l.Proc
 		}
 	}

@@ -86,7 +86,7 @@ func (s *State) toldOf(tid int64) *Thread {
 	for i := range s.told.threads {
 		if s.told.threads[i].entry.TID == tid {
 			s.enterTold()
-			if t := s.threads.get(tid); t != nil && !t.Fake {
+			if t := s.threads.known(tid); t != nil {
 				return t
 			}
 		}

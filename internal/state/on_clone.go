@@ -46,7 +46,7 @@ func (s *State) onClone(ev *event.Event, t *Thread) {
 func (s *State) cloneChild(ev *event.Event) {
 	tid := ev.TID()
 	start := uintOf(ev, cloneParams.start, 0)
-	if old := s.threads.get(tid); old != nil && !old.Fake {
+	if old := s.threads.known(tid); old != nil {
 		if old.snapshot >= s.ts {
 			return
 		}
@@ -126,7 +126,7 @@ func (s *State) known(tid int64) *Thread {
 	if tid <= 0 {
 		return nil
 	}
-	if t := s.threads.get(tid); t != nil && !t.Fake {
+	if t := s.threads.known(tid); t != nil {
 		return t
 	}
 	return s.lookup(tid)
@@ -151,7 +151,7 @@ func (s *State) cloneParent(ev *event.Event, t *Thread, child int64) {
 	if exit := s.exits.at(child); exit != 0 && exit+cloneStale > s.ts {
 		return
 	}
-	if old := s.threads.get(child); old != nil && !old.Fake {
+	if old := s.threads.known(child); old != nil {
 		if old.snapshot >= s.ts || old.start != 0 && ev.NumParams() > ev.Info().Published || s.sameTask(old, 0) {
 			return
 		}
@@ -191,7 +191,7 @@ func (s *State) callerFromEvent(ev *event.Event) *Thread {
 
 // linkParent makes the process of the thread ptid the parent and lineage of p.
 func (s *State) linkParent(p *Process, ptid int64) {
-	if t := s.threads.get(ptid); t != nil && !t.Fake {
+	if t := s.threads.known(ptid); t != nil {
 		s.setParent(p, t.Proc.PID)
 		p.PTID = ptid
 		if p.Lineage == nil {

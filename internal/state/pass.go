@@ -97,7 +97,7 @@ const lenWidth = 2
 const (
 	memoryLens = 0x0004_0004_0004_0008 // the result and three figures
 	switchLens = 0x0004_0008_0008_0008 // the next thread, two counters, the first of three figures
-	closeLens  = 0x0008_0008           // result and descriptor
+	closeLens  = 0x0008_0008           // result and descriptor, as of fcntl too
 	figureLens = 0x0004_0004           // two figures
 )
 
@@ -155,28 +155,18 @@ func (s *State) passClose(rec []byte, t *Thread) bool {
 
 // failed reports whether the record tells of an error in its first parameter. Those who ask have no large payloads.
 func failed(rec []byte) bool {
-	n := binary.LittleEndian.Uint32(rec[22:])
-	if n == 0 || n > event.MaxParams {
-		return false
-	}
-	at := event.HeaderLen + lenWidth*int(n)
-	return len(rec) >= at+8 && binary.LittleEndian.Uint16(rec[event.HeaderLen:]) == 8 && int64(binary.LittleEndian.Uint64(rec[at:])) < 0
+	b := values(rec, 1, 8)
+	return b != nil && binary.LittleEndian.Uint16(rec[event.HeaderLen:]) == 8 && int64(binary.LittleEndian.Uint64(b)) < 0
 }
 
 // duplicates reports whether a record of fcntl has one of the commands that change descriptors, or may have.
 func duplicates(rec []byte) bool {
-	n := binary.LittleEndian.Uint32(rec[22:])
-	if n <= uint32(fcntlCmd) || n > event.MaxParams || len(rec) < event.HeaderLen+lenWidth*int(n) {
+	b := values(rec, 3, 17)
+	lens := rec[event.HeaderLen:]
+	if b == nil || binary.LittleEndian.Uint32(lens) != closeLens || binary.LittleEndian.Uint16(lens[4:]) != 1 {
 		return true
 	}
-	at := event.HeaderLen + lenWidth*int(n)
-	for i := range fcntlCmd {
-		at += int(binary.LittleEndian.Uint16(rec[event.HeaderLen+lenWidth*i:]))
-	}
-	if len(rec) <= at || binary.LittleEndian.Uint16(rec[event.HeaderLen+lenWidth*fcntlCmd:]) != 1 {
-		return true
-	}
-	switch rec[at] {
+	switch b[16] {
 	case fcntlDupFD, fcntlDupFDCloseExec, fcntlSetFD:
 		return true
 	}

@@ -35,8 +35,8 @@ func (s *State) completeParents() {
 		}
 	}
 	for _, f := range unknown {
-		t := s.threads.get(f.ppid)
-		if t == nil || t.Fake {
+		t := s.threads.known(f.ppid)
+		if t == nil {
 			if t = s.proc.thread(f.ppid, true); t == nil {
 				continue
 			}
@@ -110,7 +110,7 @@ func (s *State) taskPID(ev *event.Event, tid int64) int64 {
 	case vtid == tid:
 		return vtgid
 	}
-	if t := s.threads.get(tid); t != nil && !t.Fake {
+	if t := s.threads.known(tid); t != nil {
 		return t.Proc.PID
 	}
 	if st := s.proc.status(tid); st.found && st.tgid > 0 {
@@ -232,8 +232,8 @@ var (
 // process; nil if the process is unknown or newer events told of its descriptors already.
 func (s *State) iterFD(ev *event.Event) (*FD, *Process) {
 	s.snap.open = true
-	t := s.threads.get(ev.TID())
-	if t == nil || t.Fake {
+	t := s.threads.known(ev.TID())
+	if t == nil {
 		s.stats.SnapshotLost++
 		return nil, nil
 	}

@@ -131,40 +131,26 @@ func (o *object) list(key string, values ...string) {
 }
 
 // group adds an object with the members that fill adds, unless there are none.
-func (o *object) group(key string, fill func()) {
-	before := len(o.b)
-	o.sep(key)
-	if !o.wrap("{", "}", fill) {
-		o.b = o.b[:before]
-	}
-}
+func (o *object) group(key string, fill func()) { o.wrap(func() { o.sep(key) }, "{", "}", fill) }
 
 // items adds a list with what fill adds with item, unless there is nothing.
-func (o *object) items(key string, fill func()) {
-	before := len(o.b)
-	o.sep(key)
-	if !o.wrap("[", "]", fill) {
-		o.b = o.b[:before]
-	}
-}
+func (o *object) items(key string, fill func()) { o.wrap(func() { o.sep(key) }, "[", "]", fill) }
 
 // item adds an object to a list, unless it stays empty.
-func (o *object) item(fill func()) {
-	before := len(o.b)
-	o.comma()
-	if !o.wrap("{", "}", fill) {
-		o.b = o.b[:before]
-	}
-}
+func (o *object) item(fill func()) { o.wrap(o.comma, "{", "}", fill) }
 
-// wrap adds something between brackets and reports whether it is more than nothing.
-func (o *object) wrap(open, end string, fill func()) bool {
+// wrap adds something between brackets behind what begin adds, unless it stays empty.
+func (o *object) wrap(begin func(), open, end string, fill func()) {
+	before := len(o.b)
+	begin()
 	o.b = append(o.b, open...)
 	inside := len(o.b)
 	fill()
-	filled := len(o.b) > inside
+	if len(o.b) == inside {
+		o.b = o.b[:before]
+		return
+	}
 	o.b = append(o.b, end...)
-	return filled
 }
 
 // fields adds all output fields as they are.

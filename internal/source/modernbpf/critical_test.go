@@ -4,16 +4,13 @@ package modernbpf
 
 import (
 	"bytes"
-	"errors"
 	"runtime"
 	"testing"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/gyrfalcon/gyrfalcon/internal/event"
-	"github.com/gyrfalcon/gyrfalcon/internal/source"
 )
 
 // TestFailedCallsAreNotCritical makes so many calls in vain that their records would fill the critical ring
@@ -57,19 +54,7 @@ func TestFailedCallsAreNotCritical(t *testing.T) {
 			if s.counter(countBulkLost) == 0 {
 				t.Errorf("%d calls did not fill a ring: the test shows nothing", tc.times)
 			}
-			told := 0
-			var ev event.Event
-			for until := time.Now().Add(10 * time.Second); told < 100 && time.Now().Before(until); {
-				switch err := s.Next(&ev); {
-				case err == nil && ev.Type() == tc.typ && ev.TID() == int64(unix.Gettid()):
-					told++
-				case err != nil && !errors.Is(err, source.ErrIdle):
-					t.Fatal(err)
-				}
-			}
-			if told < 100 {
-				t.Errorf("only %d calls were told", told)
-			}
+			paramsOf(t, s, tc.typ, "res", 100) // or it fails
 		})
 	}
 }
