@@ -31,7 +31,10 @@ func (m *threadTable) get(tid int64) *Thread {
 
 // known returns the thread with that number, nil if there is none or it is a fake one.
 func (m *threadTable) known(tid int64) *Thread {
-	if t := m.get(tid); t != nil && !t.Fake {
+	if r := &m.recent[tid&(recentThreads-1)]; r.t != nil && r.tid == tid {
+		return r.t // without a look at the thread itself, which is not in the cache
+	}
+	if t := m.find(tid); t != nil && !t.Fake {
 		return t
 	}
 	return nil
